@@ -1,0 +1,45 @@
+// Copyright 2026 The Imprint Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Files that must survive a crash. All errors name the path; a full disk is
+// RESOURCE_EXHAUSTED, a missing file NOT_FOUND.
+
+#ifndef IMPRINT_COMMON_FILE_UTIL_H_
+#define IMPRINT_COMMON_FILE_UTIL_H_
+
+#include <sys/types.h>
+
+#include <filesystem>
+#include <string>
+#include <string_view>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+
+namespace imprint {
+
+// The whole file.
+absl::StatusOr<std::string> ReadFile(const std::filesystem::path& path);
+
+// `path` holds either what it held before or all of `contents`, whatever happens: written
+// beside it as "<path>.tmp", synced, renamed, and the folder synced.
+absl::Status WriteFileAtomically(const std::filesystem::path& path, std::string_view contents,
+                                 mode_t mode = 0600);
+
+// Makes what was written into the file durable.
+absl::Status SyncFile(const std::filesystem::path& path);
+
+// Makes what was created, renamed or removed in the folder durable.
+absl::Status SyncDirectory(const std::filesystem::path& path);
+
+// Makes the folder and those above it that are missing, mode 0700, durably. A folder that
+// is there stays as it is. FAILED_PRECONDITION when something else has that name.
+absl::Status MakePrivateDirectories(const std::filesystem::path& path);
+
+// Removes a file or a folder with all that is in it; OK when there is nothing. Links are
+// removed, not followed. Not synced.
+absl::Status RemoveTree(const std::filesystem::path& path);
+
+}  // namespace imprint
+
+#endif  // IMPRINT_COMMON_FILE_UTIL_H_

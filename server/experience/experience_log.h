@@ -1,0 +1,176 @@
+// Copyright 2026 The Imprint Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// The experience log: what the server was told, in order, durably, and where each
+// experience is on its way into the weights.
+//
+// States and legal transitions (durable unless noted):
+//   QUEUED      -> READY        its target sentences are stored
+//   QUEUED      -> QUARANTINED  no target sentence could be made of it
+//   READY       -> INTEGRATED   a version that contains it was committed
+//   READY       -> QUARANTINED  it failed alone in the gate
+//   INTEGRATED  -> HELD         a rollback left it out of the current version
+//   HELD        -> INTEGRATED   a rollback brought it in again
+//   HELD, QUARANTINED -> READY  released (QUEUED where it has no targets yet)
+// TRAINING is READY and member of the running job; it is not durable.
+// Changes that depend on the current version are staged into the transaction that
+// moves it (StageIntegrated, StageMembership), so a crash cannot part the two.
+
+#ifndef IMPRINT_SERVER_EXPERIENCE_EXPERIENCE_LOG_H_
+#define IMPRINT_SERVER_EXPERIENCE_EXPERIENCE_LOG_H_
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/container/btree_map.h"
+#include "absl/container/flat_hash_set.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
+#include "common/clock.h"
+#include "server/store/store.h"
+
+namespace imprint::experience {
+
+using Labels = std::map<std::string, std::string>;
+
+struct ExperienceLogOptions {
+  // Appends beyond this many waiting for a sync are refused with
+  // RESOURCE_EXHAUSTED (--inject.max_pending_appends).
+  int max_pending_appends = 4096;
+  // Experiences waiting for generation or training beyond which appends are
+  // refused with RESOURCE_EXHAUSTED (--inject.max_waiting).
+  int64_t max_waiting = 100000;
+};
+
+struct StateCounts {
+  int64_t queued = 0;
+  int64_t ready = 0;  // with those in training
+  int64_t training = 0;
+  int64_t integrated = 0;
+  int64_t held = 0;
+  int64_t quarantined = 0;
+  int64_t forgotten = 0;
+};
+
+// Thread-safe. Owns one thread, which groups appends into synced batches.
+class ExperienceLog {
+ public:
+  // Called with the record as stored; on the log's thread, so it must not block.
+  using AppendCallback = std::function<void(absl::StatusOr<store::ExperienceRecord>)>;
+  // Told of every durable change of an experience; must not block nor call back.
+  using Listener = std::function<void(const store::ExperienceRecord&)>;
+
+  // `store` and `clock` outlive the log.
+  static absl::StatusOr<std::unique_ptr<ExperienceLog>> Open(store::Store* store,
+                                                             const ExperienceLogOptions& options,
+                                                             const Clock* clock);
+  // Finishes what was taken; callbacks of appends not yet begun get UNAVAILABLE.
+  ~ExperienceLog();
+
+  // Appends durably, then calls `done` once. `record` brings content, labels,
+  // caller's sentences, request_id (empty: one is made) and body_digest; the log
+  // sets sequence, state and times. Same request_id and digest: the stored record
+  // again; another digest: ALREADY_EXISTS. Concurrent appends share one sync.
+  void Append(store::ExperienceRecord record, AppendCallback done);
+
+  absl::StatusOr<store::ExperienceRecord> Get(int64_t sequence) const;
+
+  struct Filter {
+    // Only this state; nullopt: all.
+    std::optional<store::StoredState> state;
+    // Only those that carry all of these.
+    Labels labels;
+  };
+  // Up to `limit` with sequence > after, in order.
+  absl::StatusOr<std::vector<store::ExperienceRecord>> List(const Filter& filter, int64_t after,
+                                                            int limit) const;
+
+  // The oldest QUEUED experience with sequence > after; nullopt: none now.
+  std::optional<int64_t> NextQueued(int64_t after) const;
+  // Blocks until an experience is QUEUED beyond `after`, `deadline` passes or
+  // WakeWaiters is called.
+  void AwaitQueued(int64_t after, absl::Time deadline) const;
+  void WakeWaiters();
+
+  // READY experiences in order, with the time they were accepted.
+  struct ReadyExperience {
+    int64_t sequence;
+    absl::Time accepted;
+    int32_t target_tokens;
+  };
+  std::vector<ReadyExperience> Ready() const;
+  // Sequences that wait for generation (QUEUED), up to and including `last`.
+  int64_t CountQueued(int64_t last) const;
+
+  // QUEUED -> READY with its target sentences and probes, in one transaction.
+  // FAILED_PRECONDITION when it is not QUEUED any more. Probe ids are given here.
+  absl::Status StoreTargets(int64_t sequence, const std::vector<store::TargetRecord>& targets,
+                            std::vector<store::ProbeRecord> probes);
+  absl::Status Quarantine(int64_t sequence, const std::string& reason);
+  absl::StatusOr<store::ExperienceRecord> Release(int64_t sequence);
+  // Records what was measured on `version`.
+  absl::Status RecordEfficacy(const std::map<int64_t, double>& efficacies, int64_t version);
+
+  // READY -> INTEGRATED for `sequences`, within the transaction that commits `version`.
+  // Call Applied with the same transaction's outcome afterwards.
+  absl::Status StageIntegrated(store::Transaction& transaction,
+                               const std::vector<int64_t>& sequences, int64_t version,
+                               const std::map<int64_t, double>& efficacies);
+  // Makes states agree with a current version that contains exactly the experiences
+  // for which `contained` is true: INTEGRATED -> HELD, HELD -> INTEGRATED. Gives how
+  // many became HELD.
+  absl::StatusOr<int64_t> StageMembership(
+      store::Transaction& transaction, absl::FunctionRef<bool(int64_t sequence)> contained);
+  // Brings the counts and indexes in memory up to what the store says and tells the
+  // listeners; after each transaction that was staged into.
+  absl::Status Refresh();
+
+  // Which READY experiences are in the running job (not durable).
+  void SetTraining(const std::vector<int64_t>& sequences);
+  bool IsTraining(int64_t sequence) const;
+
+  // QUEUED, READY and TRAINING experiences that carry all of `labels`, newest first,
+  // at most `limit`. Never HELD, quarantined or forgotten ones.
+  absl::StatusOr<std::vector<store::ExperienceRecord>> Pending(const Labels& labels,
+                                                               int limit) const;
+
+  StateCounts Counts() const;
+  // When the oldest QUEUED or READY experience was accepted; nullopt: none waits.
+  std::optional<absl::Time> OldestWaiting() const;
+  int64_t last_sequence() const;
+
+  void AddListener(Listener listener);
+
+ private:
+  ExperienceLog(store::Store* store, const ExperienceLogOptions& options, const Clock* clock);
+
+  struct PendingAppend {
+    store::ExperienceRecord record;
+    AppendCallback done;
+  };
+
+  void WriteLoop();
+
+  store::Store* const store_;
+  const ExperienceLogOptions options_;
+  const Clock* const clock_;
+
+  mutable absl::Mutex mutex_;
+  std::deque<PendingAppend> appends_ ABSL_GUARDED_BY(mutex_);
+  bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
+  std::thread writer_;
+};
+
+}  // namespace imprint::experience
+
+#endif  // IMPRINT_SERVER_EXPERIENCE_EXPERIENCE_LOG_H_

@@ -1,0 +1,63 @@
+// Copyright 2026 The Imprint Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Lets the base model write about one chunk of a context: the words of target sentences,
+// not yet their teacher's distribution.
+
+#ifndef IMPRINT_SERVER_GENERATOR_CHUNK_WRITER_H_
+#define IMPRINT_SERVER_GENERATOR_CHUNK_WRITER_H_
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "server/engine/engine.h"
+#include "server/generator/facts.h"
+#include "server/text/text_model.h"
+
+namespace imprint::generator {
+
+// Used by one thread, for one chunk. All references outlive it.
+class ChunkWriter {
+ public:
+  ChunkWriter(engine::Engine& engine, const engine::SharedVersion& base,
+              const text::TextModel& text, std::string chunk, uint64_t seed,
+              const std::function<bool()>& cancelled);
+
+  const std::string& chunk() const { return chunk_; }
+  const std::vector<std::string>& sentences() const { return sentences_; }
+
+  // Up to `count` different questions that the chunk may answer, each naming its subject or a
+  // name in it; fewer where the model has no more to ask after a few rounds.
+  absl::StatusOr<std::vector<std::string>> Questions(int count);
+  // Up to `count` sentences in other words, naming who and what; those whose numbers and names
+  // are not in the chunk are dropped.
+  absl::StatusOr<std::vector<std::string>> Rewrites(int count);
+  // Up to `count` questions that ask for everything known of the subject and of names.
+  std::vector<std::string> OpenQuestions(int count) const;
+
+ private:
+  // Continues each plain prompt to the end of its line.
+  absl::StatusOr<std::vector<std::string>> Continue(const std::vector<std::string>& prompts,
+                                                    int max_tokens, float temperature,
+                                                    uint64_t seed);
+
+  engine::Engine& engine_;
+  const engine::SharedVersion base_;
+  const text::TextModel& text_;
+  const std::string chunk_;
+  const uint64_t seed_;
+  const std::function<bool()>& cancelled_;
+
+  std::vector<std::string> sentences_;
+  std::string subject_;
+  std::vector<Fact> facts_;
+  // What ends a line of plain text, and what ends an answer.
+  std::vector<int32_t> line_stop_ids_;
+};
+
+}  // namespace imprint::generator
+
+#endif  // IMPRINT_SERVER_GENERATOR_CHUNK_WRITER_H_

@@ -1,0 +1,43 @@
+// Copyright 2026 The Imprint Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// What a text is about and which words in it carry its facts, by rule: small models stay on
+// the subject when the answer is picked before the question is written.
+
+#ifndef IMPRINT_SERVER_GENERATOR_FACTS_H_
+#define IMPRINT_SERVER_GENERATOR_FACTS_H_
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace imprint::generator {
+
+// A span worth asking for: a name, a number with its unit, a date.
+struct Fact {
+  std::string text;
+  // The sentence that it stands in.
+  int sentence = 0;
+};
+
+// The names in `text`, as often as they occur: runs of capitalised words, joined by "of",
+// "the", "de" and the like. A word that is capitalised only for beginning a sentence is not one.
+std::vector<std::string> FindNames(std::string_view text);
+
+// What the text is about: the name that occurs most, the earliest of equals; a longer name
+// counts for the shorter ones within it. Empty when there is none.
+std::string FindSubject(std::string_view text);
+
+// Facts of all sentences, in order, each text once. The subject itself is not one.
+std::vector<Fact> FindFacts(const std::vector<std::string>& sentences, std::string_view subject);
+
+// Whether every number and every name in `sentence` also stands in `source`: what a small
+// model made up is dropped before it is learned.
+bool IsGrounded(std::string_view sentence, std::string_view source);
+
+// Lower-case words without punctuation: equal for sentences that differ in form only.
+std::string NormalForm(std::string_view sentence);
+
+}  // namespace imprint::generator
+
+#endif  // IMPRINT_SERVER_GENERATOR_FACTS_H_

@@ -1,0 +1,77 @@
+// Copyright 2026 The Imprint Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Writes target sentences about an experience with the base model and the experience in
+// its prompt, and keeps some questions apart as efficacy probes.
+
+#ifndef IMPRINT_SERVER_GENERATOR_GENERATOR_H_
+#define IMPRINT_SERVER_GENERATOR_GENERATOR_H_
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "server/engine/engine.h"
+#include "server/probe/probe_maker.h"
+#include "server/store/records.pb.h"
+#include "server/text/text_model.h"
+
+namespace imprint::generator {
+
+struct GeneratorOptions {
+  // Target sentences for each 100 tokens of context (--generator.targets_per_100_tokens).
+  double targets_per_100_tokens = 24;
+  // Between these for one chunk of context (--generator.min_targets, .max_targets).
+  int min_targets = 8;
+  int max_targets = 64;
+  // Share of the questions kept apart as probes where the caller sent none
+  // (--generator.probe_share); at least one where there are two or more questions.
+  double probe_share = 0.1;
+  // Tokens of an answer (--generator.max_answer_tokens).
+  int max_answer_tokens = 48;
+  // Tokens of context in one chunk; longer ones are cut at sentence ends
+  // (--generator.chunk_tokens); bounded by the model's window.
+  int chunk_tokens = 1024;
+  // The teacher's most likely tokens stored for each target token (--update.top_k).
+  int top_k = 20;
+  uint64_t seed = 1;
+};
+
+struct GeneratedSentences {
+  std::vector<store::TargetRecord> targets;
+  std::vector<store::ProbeRecord> probes;
+};
+
+// Thread-safe. All pointers outlive it.
+class Generator {
+ public:
+  Generator(const GeneratorOptions& options, engine::Engine* engine,
+            engine::SharedVersion base, const text::TextModel* text,
+            const probe::ProbeMaker* probe_maker);
+
+  // From an experience to its target sentences and probes, each with the teacher's
+  // distribution. The same experience and seed give the same sentences. INVALID_ARGUMENT:
+  // nothing could be made of it (the reason is for a person); errors of the engine pass
+  // through. `cancelled` is asked between steps.
+  absl::StatusOr<GeneratedSentences> Generate(const store::ExperienceRecord& experience,
+                                              const std::function<bool()>& cancelled) const;
+
+ private:
+  // Adds the target sentences of one chunk; gives the questions kept apart as probes.
+  absl::StatusOr<std::vector<std::string>> GenerateChunk(
+      const std::string& chunk, const store::ExperienceRecord& experience, bool first_chunk,
+      bool hold_out_probes, const std::function<bool()>& cancelled,
+      std::vector<store::TargetRecord>& targets) const;
+
+  const GeneratorOptions options_;
+  engine::Engine* const engine_;
+  const engine::SharedVersion base_;
+  const text::TextModel* const text_;
+  const probe::ProbeMaker* const probe_maker_;
+};
+
+}  // namespace imprint::generator
+
+#endif  // IMPRINT_SERVER_GENERATOR_GENERATOR_H_

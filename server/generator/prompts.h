@@ -1,0 +1,35 @@
+// Copyright 2026 The Imprint Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// The wording by which the base model is brought to write about a text. Measured on the
+// demo model: see README.md.
+
+#ifndef IMPRINT_SERVER_GENERATOR_PROMPTS_H_
+#define IMPRINT_SERVER_GENERATOR_PROMPTS_H_
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "server/generator/facts.h"
+
+namespace imprint::generator {
+
+// Plain text with a worked example, to be continued by one question after an opening; the
+// part up to the opening is the same for all questions about a text.
+std::string QuestionPrompt(std::string_view source, std::string_view subject);
+
+// Beginnings of questions ("When was <subject>"), the likeliest to be answered first. A small
+// model that is given the beginning stays on the subject and does not repeat itself.
+std::vector<std::string> QuestionOpenings(std::string_view subject,
+                                          const std::vector<Fact>& facts);
+
+// Plain text with worked examples, to be continued by the sentence in other words.
+std::string RewritePrompt(std::string_view sentence, std::string_view subject);
+
+// Questions that need no writing: they ask for what is known of the subject and of the names.
+std::vector<std::string> OpenQuestions(std::string_view subject, const std::vector<Fact>& facts);
+
+}  // namespace imprint::generator
+
+#endif  // IMPRINT_SERVER_GENERATOR_PROMPTS_H_

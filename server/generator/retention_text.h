@@ -1,0 +1,50 @@
+// Copyright 2026 The Imprint Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Unrelated text on which the model must stay as it is: sampled once from the base model
+// itself, or read from a file, with the base model's distribution on every token.
+
+#ifndef IMPRINT_SERVER_GENERATOR_RETENTION_TEXT_H_
+#define IMPRINT_SERVER_GENERATOR_RETENTION_TEXT_H_
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "server/engine/engine.h"
+#include "server/store/records.pb.h"
+#include "server/text/text_model.h"
+
+namespace imprint::generator {
+
+struct RetentionTextOptions {
+  // Empty: sampled from the base model, half as plain text, half as answers to everyday
+  // prompts (--retention.corpus).
+  std::filesystem::path corpus;
+  int train_texts = 96;    // (--retention.train_texts)
+  int heldout_texts = 24;  // (--retention.heldout_texts)
+  int text_tokens = 64;    // (--retention.text_tokens)
+  int top_k = 20;
+  uint64_t seed = 7;
+};
+
+struct RetentionText {
+  std::vector<store::TargetRecord> train;
+  // Never trained on; what retention is measured on.
+  std::vector<store::TargetRecord> heldout;
+};
+
+// Loads `cache` when it was made with the same options and fingerprints, else makes it and
+// writes it there durably. Takes about a minute for a small model on a CPU, once.
+absl::StatusOr<RetentionText> LoadOrMakeRetentionText(const RetentionTextOptions& options,
+                                                      engine::Engine* engine,
+                                                      const engine::SharedVersion& base,
+                                                      const text::TextModel& text,
+                                                      const std::filesystem::path& cache,
+                                                      const std::function<bool()>& cancelled);
+
+}  // namespace imprint::generator
+
+#endif  // IMPRINT_SERVER_GENERATOR_RETENTION_TEXT_H_

@@ -1,0 +1,100 @@
+// Copyright 2026 The Imprint Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Every metric of the server, registered once, initialised to 0, with handles that hot
+// paths use without a look-up. Prometheus conventions: base units, `_total` for counters,
+// no label with unbounded values.
+
+#ifndef IMPRINT_SERVER_METRICS_METRICS_H_
+#define IMPRINT_SERVER_METRICS_METRICS_H_
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "prometheus/counter.h"
+#include "prometheus/gauge.h"
+#include "prometheus/histogram.h"
+#include "prometheus/registry.h"
+
+namespace imprint::metrics {
+
+// Handles are owned by the registry.
+struct EngineMetrics {
+  prometheus::Counter* prompt_tokens;
+  prometheus::Counter* output_tokens;
+  prometheus::Counter* background_tokens;  // generated or scored by the server for itself
+  prometheus::Histogram* time_to_first_token_seconds;
+  prometheus::Histogram* inter_token_seconds;
+  prometheus::Histogram* step_seconds;
+  prometheus::Histogram* batch_size;
+  prometheus::Gauge* running;
+  prometheus::Gauge* waiting;
+  prometheus::Gauge* kv_tokens;
+  prometheus::Counter* prefix_hit_tokens;
+  prometheus::Counter* prefix_miss_tokens;
+};
+
+struct UpdateMetrics {
+  // By result: "committed", "rejected", "failed", "cancelled".
+  std::map<std::string, prometheus::Counter*> jobs;
+  // By reason: "retention", "efficacy", "earlier", "nan".
+  std::map<std::string, prometheus::Counter*> rejected;
+  // By phase: "plan", "train", "gate", "publish".
+  std::map<std::string, prometheus::Histogram*> phase_seconds;
+  prometheus::Counter* trained_tokens;
+  prometheus::Gauge* running;
+  prometheus::Gauge* paused;
+  prometheus::Gauge* loss;
+  // Of the last publish.
+  prometheus::Gauge* efficacy;
+  prometheus::Gauge* earlier_efficacy;
+  prometheus::Gauge* retention_kl;
+  prometheus::Gauge* retention_perplexity_ratio;
+  prometheus::Gauge* live_version;
+  prometheus::Histogram* swap_seconds;
+};
+
+struct RpcMetrics {
+  // One finished call; `method` is one of the service's own, `code` a canonical name.
+  std::function<void(std::string_view method, std::string_view code, double seconds)> record;
+};
+
+// Owns the registry. Thread-safe.
+class Metrics {
+ public:
+  Metrics();
+
+  EngineMetrics* engine() { return &engine_; }
+  UpdateMetrics* update() { return &update_; }
+  RpcMetrics* rpc() { return &rpc_; }
+
+  // A gauge that is read when scraped. Registered names stay until the end.
+  using ReadGauge = std::function<double()>;
+  void AddCallbackGauge(std::string name, std::string help,
+                        std::map<std::string, std::string> labels, ReadGauge read);
+
+  // Serves /metrics on `address` ("127.0.0.1:9464", port 0: any free one). Gives the port.
+  // UNAVAILABLE naming the address when it is taken.
+  absl::StatusOr<int> Listen(const std::string& address);
+  // The exposition as text, for tests.
+  std::string Text() const;
+  ~Metrics();
+
+ private:
+  struct Server;
+
+  std::shared_ptr<prometheus::Registry> registry_;
+  EngineMetrics engine_;
+  UpdateMetrics update_;
+  RpcMetrics rpc_;
+  std::unique_ptr<Server> server_;
+};
+
+}  // namespace imprint::metrics
+
+#endif  // IMPRINT_SERVER_METRICS_METRICS_H_

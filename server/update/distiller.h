@@ -1,0 +1,95 @@
+// Copyright 2026 The Imprint Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Trains low-rank adapters so that the student says without the context what the teacher
+// says with it.
+
+#ifndef IMPRINT_SERVER_UPDATE_DISTILLER_H_
+#define IMPRINT_SERVER_UPDATE_DISTILLER_H_
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "server/engine/compute_share.h"
+#include "server/model/adapter.h"
+#include "server/store/records.pb.h"
+
+namespace imprint::update {
+
+struct DistillerOptions {
+  int rank = 32;              // (--update.rank)
+  double alpha = 64;          // (--update.alpha)
+  double learning_rate = 1e-3;  // (--update.learning_rate)
+  int warmup_steps = 5;
+  double clip_norm = 1.0;
+  double beta1 = 0.9;
+  double beta2 = 0.95;
+  double weight_decay = 0;
+  // Tokens of one step, prompts included (--update.batch_tokens).
+  int batch_tokens = 1024;
+  // Passes over the target sentences at most (--update.epochs).
+  int max_epochs = 6;
+  // Retention tokens for each new target token (--update.retention_share).
+  double retention_share = 1.0;
+  // Replayed target sentences of earlier experiences for each new one, all earlier ones
+  // together (--update.replay_share).
+  double replay_share = 1.0;
+  // A sentence whose KL per token is below this leaves the pool; training ends when the
+  // mean is (--update.learned_kl).
+  double learned_kl = 0.05;
+  uint64_t seed = 1;
+  // Refused beforehand with RESOURCE_EXHAUSTED when the estimate is above it
+  // (--update.max_bytes); 0: no limit.
+  int64_t max_bytes = 0;
+};
+
+// What one job trains on. Pointers outlive the call.
+struct DistillInput {
+  std::vector<const store::TargetRecord*> targets;
+  std::vector<const store::TargetRecord*> replay;
+  std::vector<const store::TargetRecord*> retention;
+};
+
+struct DistillProgress {
+  int step = 0;
+  int total_steps = 0;
+  double loss = 0;            // KL per target token, nats
+  double retention_loss = 0;  // KL per retention token, nats
+  int64_t tokens = 0;         // so far, prompts included
+  double seconds = 0;
+};
+
+struct DistillResult {
+  std::shared_ptr<const model::Adapter> adapter;
+  DistillProgress last;
+};
+
+// One training at a time. All pointers outlive it.
+class Distiller {
+ public:
+  // `share` may be null (nothing else uses the device).
+  Distiller(const DistillerOptions& options, std::shared_ptr<const model::Weights> base,
+            engine::ComputeShare* share);
+
+  // Continues from `start` (null: a fresh adapter). From the same input, seed, device and
+  // thread count the same bytes come out. CANCELLED when `cancelled` says so between steps;
+  // INTERNAL naming the step when loss or gradient is not finite (checked before the step
+  // is taken); RESOURCE_EXHAUSTED when memory would not do or did not.
+  absl::StatusOr<DistillResult> Train(const model::Adapter* start, const DistillInput& input,
+                                      const std::function<void(const DistillProgress&)>& progress,
+                                      const std::function<bool()>& cancelled);
+
+ private:
+  const DistillerOptions options_;
+  const std::shared_ptr<const model::Weights> base_;
+  engine::ComputeShare* const share_;
+};
+
+}  // namespace imprint::update
+
+#endif  // IMPRINT_SERVER_UPDATE_DISTILLER_H_

@@ -1,0 +1,65 @@
+// Copyright 2026 The Imprint Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Decides whether a candidate may be published.
+
+#ifndef IMPRINT_SERVER_UPDATE_GATE_H_
+#define IMPRINT_SERVER_UPDATE_GATE_H_
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "server/engine/engine.h"
+#include "server/probe/prober.h"
+#include "server/store/store.h"
+
+namespace imprint::update {
+
+struct GateOptions {
+  // Nats per token against the base, on held-out retention text (--gate.max_retention_kl).
+  double max_retention_kl = 0.05;
+  // Mean efficacy that new experiences must reach together (--gate.min_efficacy).
+  double min_efficacy = 0.2;
+  // By how much the mean efficacy of the sampled earlier experiences may fall
+  // (--gate.max_earlier_loss).
+  double max_earlier_loss = 0.15;
+  // Earlier experiences asked, at most (--gate.earlier_sample).
+  int earlier_sample = 16;
+  uint64_t seed = 1;
+};
+
+struct GateVerdict {
+  bool passed = false;
+  // "retention", "efficacy", "earlier" or "nan"; empty when passed. A metric label.
+  std::string reason;
+  std::string message;  // for a person, with figures and the flag
+  store::JobReportRecord report;
+};
+
+// Thread-safe. All pointers outlive it.
+class Gate {
+ public:
+  Gate(const GateOptions& options, const store::Store* store, const probe::Prober* prober);
+
+  // Asks the candidate: all probes of `sequences`, a bounded sample of those of `earlier`,
+  // and retention on `heldout`. An error means it could not be asked, not that it failed.
+  absl::StatusOr<GateVerdict> Judge(const engine::SharedVersion& candidate,
+                                    const std::vector<int64_t>& sequences,
+                                    const std::vector<int64_t>& earlier,
+                                    const std::vector<store::TargetRecord>& heldout,
+                                    const std::function<bool()>& cancelled) const;
+
+ private:
+  const GateOptions options_;
+  const store::Store* const store_;
+  const probe::Prober* const prober_;
+};
+
+}  // namespace imprint::update
+
+#endif  // IMPRINT_SERVER_UPDATE_GATE_H_

@@ -1,0 +1,120 @@
+// Copyright 2026 The Imprint Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Which weights are live, which are current, and the durable switch between them.
+//
+// States of a version: candidate (in memory only) -> stored (its directory is
+// complete) -> committed (it has a row; from here its number shows) -> dropped (files
+// deleted beyond the keep window; the row stays). Exactly one committed version, or
+// the base, is current.
+//
+// On disk, under <data_dir>/versions/default/<number, 8 digits>/:
+//   delta-<i>.safetensors   low-rank changes over the base, in the order they are added
+//   manifest.json           written last: format version, fingerprints, parent, deltas
+//                           with rank, scale and the SHA-256 of each tensor
+// A directory is written as <number>.tmp, synced, renamed, and its parent synced. One
+// without a committed row is an orphan of a crash and is removed at start.
+
+#ifndef IMPRINT_SERVER_VERSION_VERSION_MANAGER_H_
+#define IMPRINT_SERVER_VERSION_VERSION_MANAGER_H_
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/container/btree_map.h"
+#include "absl/container/flat_hash_set.h"
+#include "absl/functional/function_ref.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
+#include "common/clock.h"
+#include "server/store/store.h"
+#include "server/version/version.h"
+
+namespace imprint::version {
+
+struct VersionManagerOptions {
+  // <data_dir>/versions/default
+  std::filesystem::path directory;
+  std::string model_fingerprint;
+  // Committed versions whose files are kept besides the current one and its parent
+  // (--version.keep).
+  int keep = 8;
+};
+
+// Thread-safe. Acquiring never waits for a switch that is being written.
+class VersionManager {
+ public:
+  using SharedVersion = std::shared_ptr<const Version>;
+  // Stages changes of experiences into the transaction that moves `current`; told
+  // whether a sequence is contained in the version that becomes current.
+  using StageFn =
+      std::function<absl::Status(store::Transaction&, absl::FunctionRef<bool(int64_t)> contained)>;
+  using Listener = std::function<void(const store::VersionRecord&, bool current)>;
+
+  // Removes orphans, checks and loads the current version. DATA_LOSS when its files
+  // are broken: the message names the file and the last good version to roll back to.
+  static absl::StatusOr<std::unique_ptr<VersionManager>> Open(
+      store::Store* store, std::shared_ptr<const model::Weights> base,
+      const VersionManagerOptions& options, const Clock* clock);
+
+  SharedVersion base() const { return base_; }
+  SharedVersion current() const;
+  // A live version by number. FAILED_PRECONDITION naming the live ones when it exists
+  // but is not in memory; NOT_FOUND when there is none of that number.
+  absl::StatusOr<SharedVersion> Acquire(int64_t number) const;
+  // Numbers that Acquire gives now, in order: the base, the current one, and those
+  // still used by somebody.
+  std::vector<int64_t> Live() const;
+
+  // Merges a candidate; nothing is written.
+  SharedVersion MakeCandidate(int64_t number, int64_t parent,
+                              std::vector<std::shared_ptr<const model::Adapter>> deltas) const;
+
+  // Writes the candidate's directory durably; gives its size in bytes. Repeatable: an
+  // older attempt's directory is replaced.
+  absl::StatusOr<int64_t> Save(const Version& candidate);
+  // Commits a saved candidate: `record`, current = its number and whatever `stage` adds
+  // (the job's row, its experiences) in one synced batch, valid only while current is
+  // still candidate.parent (else ABORTED), then switches the pointer. Afterwards drops
+  // files beyond the keep window.
+  absl::Status Commit(SharedVersion candidate, store::VersionRecord record, const StageFn& stage);
+  // Makes a stored version (or 0, the base) the current one in one synced batch with
+  // what `stage` adds, then switches. NOT_FOUND; FAILED_PRECONDITION when dropped.
+  absl::Status Rollback(int64_t number, const StageFn& stage);
+
+  // Whether `sequence` is contained in the current version.
+  bool Contains(int64_t sequence) const;
+  // Sequences contained in the current version, in order.
+  std::vector<int64_t> Contained() const;
+
+  void AddListener(Listener listener);
+
+ private:
+  VersionManager(store::Store* store, std::shared_ptr<const model::Weights> base,
+                 const VersionManagerOptions& options, const Clock* clock);
+
+  store::Store* const store_;
+  const VersionManagerOptions options_;
+  const Clock* const clock_;
+  SharedVersion base_;
+
+  // Held over a whole durable switch, so that switches come one after another.
+  absl::Mutex switch_mutex_ ABSL_ACQUIRED_BEFORE(mutex_);
+  mutable absl::Mutex mutex_;
+  SharedVersion current_ ABSL_GUARDED_BY(mutex_);
+  // All versions given out, by number; expired ones are not live.
+  absl::btree_map<int64_t, std::weak_ptr<const Version>> live_ ABSL_GUARDED_BY(mutex_);
+  absl::flat_hash_set<int64_t> contained_ ABSL_GUARDED_BY(mutex_);
+  std::vector<Listener> listeners_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace imprint::version
+
+#endif  // IMPRINT_SERVER_VERSION_VERSION_MANAGER_H_
