@@ -20,10 +20,11 @@
 namespace imprint::engine {
 
 struct ChatRequest {
-  SharedVersion version;
+  SharedVersion version;  // not null
   std::vector<text::ChatMessage> messages;
   // Put before the first user message, oldest first, as in a teacher's prompt.
   std::vector<std::string> contexts;
+  // 0: 256. No more than the model's window leaves.
   int32_t max_tokens = 0;
   SamplingOptions sampling;
   // Generation ends before the first of these.
@@ -49,6 +50,7 @@ class Chat {
  public:
   Chat(Engine* engine, const text::TextModel* text) : engine_(engine), text_(text) {}
 
+  // INVALID_ARGUMENT: the messages fill the model's window. Else as Engine::Generate.
   absl::StatusOr<RequestHandle> Start(ChatRequest request, ChatCallbacks callbacks) const;
 
  private:

@@ -13,34 +13,48 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
+#include "common/clock.h"
 
 namespace imprint::engine {
 
 // Thread-safe; one serving thread, one training thread.
 class ComputeShare {
  public:
-  // `training_share` in [0.05, 0.95] (--update.compute_share).
-  explicit ComputeShare(double training_share);
+  // `training_share` is brought into [0.05, 0.95] (--update.compute_share). `clock`
+  // outlives this.
+  explicit ComputeShare(double training_share, const Clock* clock = Clock::Real());
 
-  // Around each engine step.
+  // Around each engine step. BeginServing waits until training has yielded.
   void BeginServing() ABSL_LOCKS_EXCLUDED(mutex_);
   void EndServing() ABSL_LOCKS_EXCLUDED(mutex_);
 
   // Around training; while it holds the device it calls Yield at layer boundaries,
-  // which lets waiting serving steps run first, and returns when it may go on.
+  // which lets waiting serving steps run first, and returns when it may go on. The
+  // training thread waits for no answer of the engine while it holds the device.
   void BeginTraining() ABSL_LOCKS_EXCLUDED(mutex_);
   void Yield() ABSL_LOCKS_EXCLUDED(mutex_);
   void EndTraining() ABSL_LOCKS_EXCLUDED(mutex_);
 
  private:
-  const double training_share_;
+  // Whose turn it is, as conditions to wait for.
+  bool ServingMayBegin() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  bool TrainingMayBegin() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void AwaitTrainingTurn() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
+  // share / (1 - share): training time earned by a unit of serving time.
+  const double credit_rate_;
+  const Clock* const clock_;
   absl::Mutex mutex_;
   bool serving_ ABSL_GUARDED_BY(mutex_) = false;
   bool training_ ABSL_GUARDED_BY(mutex_) = false;
   bool serving_waits_ ABSL_GUARDED_BY(mutex_) = false;
   bool training_waits_ ABSL_GUARDED_BY(mutex_) = false;
+  absl::Time serving_began_ ABSL_GUARDED_BY(mutex_);
+  // Until when training's time has been taken off its credit.
+  absl::Time training_counted_ ABSL_GUARDED_BY(mutex_);
   // Time that training may still take before serving gets its turn; grows by
-  // share/(1-share) of each serving step while training waits.
+  // share/(1-share) of each serving step while training waits. Below zero after a
+  // layer that took longer than the credit: the next turns pay for it.
   absl::Duration training_credit_ ABSL_GUARDED_BY(mutex_);
 };
 

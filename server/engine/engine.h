@@ -62,7 +62,8 @@ class Engine {
 
   // INVALID_ARGUMENT: empty prompt, or prompt and max_tokens beyond the model's window or
   // --serve.kv_tokens (max_tokens <= 0 means: up to the window). RESOURCE_EXHAUSTED: too
-  // many wait. UNAVAILABLE: draining. After an error no callback is called.
+  // many wait. UNAVAILABLE: draining. FAILED_PRECONDITION: the current version is asked for
+  // and there is none yet. After an error no callback is called.
   virtual absl::StatusOr<RequestHandle> Generate(GenerateRequest request,
                                                  GenerateCallbacks callbacks) = 0;
   virtual absl::StatusOr<RequestHandle> Score(

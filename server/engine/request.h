@@ -43,7 +43,7 @@ struct TopLogProbs {
 
 // Generates after `prompt`.
 struct GenerateRequest {
-  SharedVersion version;
+  SharedVersion version;  // null: the current one
   std::vector<int32_t> prompt;
   int32_t max_tokens = 0;
   SamplingOptions sampling;
@@ -72,7 +72,7 @@ struct GenerateCallbacks {
 
 // Log-probabilities of `target` after `prompt` (at least one token).
 struct ScoreRequest {
-  SharedVersion version;
+  SharedVersion version;  // null: the current one
   std::vector<int32_t> prompt;
   std::vector<int32_t> target;
   // How many of the most likely tokens at each place; 0: none.

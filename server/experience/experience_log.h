@@ -9,9 +9,11 @@
 //   QUEUED      -> QUARANTINED  no target sentence could be made of it
 //   READY       -> INTEGRATED   a version that contains it was committed
 //   READY       -> QUARANTINED  it failed alone in the gate
+//   READY       -> HELD         its update job was cancelled
 //   INTEGRATED  -> HELD         a rollback left it out of the current version
-//   HELD        -> INTEGRATED   a rollback brought it in again
+//   HELD, READY -> INTEGRATED   a rollback brought in a version that contains it
 //   HELD, QUARANTINED -> READY  released (QUEUED where it has no targets yet)
+//   (FORGOTTEN is the end; no transition into it exists yet)
 // TRAINING is READY and member of the running job; it is not durable.
 // Changes that depend on the current version are staged into the transaction that
 // moves it (StageIntegrated, StageMembership), so a crash cannot part the two.
@@ -30,13 +32,14 @@
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
-#include "absl/container/btree_map.h"
 #include "absl/container/flat_hash_set.h"
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "common/clock.h"
+#include "server/experience/state_index.h"
 #include "server/store/store.h"
 
 namespace imprint::experience {
@@ -65,9 +68,11 @@ struct StateCounts {
 // Thread-safe. Owns one thread, which groups appends into synced batches.
 class ExperienceLog {
  public:
-  // Called with the record as stored; on the log's thread, so it must not block.
+  // Called once with the record as stored; on the log's thread, so it must not block. A
+  // refusal for want of room, or at the end, may come on the thread that calls Append.
   using AppendCallback = std::function<void(absl::StatusOr<store::ExperienceRecord>)>;
-  // Told of every durable change of an experience; must not block nor call back.
+  // Told of every durable change of an experience, in order, one at a time, under no lock
+  // of the log; on whichever thread is at hand, so it must not block.
   using Listener = std::function<void(const store::ExperienceRecord&)>;
 
   // `store` and `clock` outlive the log.
@@ -77,7 +82,7 @@ class ExperienceLog {
   // Finishes what was taken; callbacks of appends not yet begun get UNAVAILABLE.
   ~ExperienceLog();
 
-  // Appends durably, then calls `done` once. `record` brings content, labels,
+  // Appends durably, then calls `done`. `record` brings content, labels,
   // caller's sentences, request_id (empty: one is made) and body_digest; the log
   // sets sequence, state and times. Same request_id and digest: the stored record
   // again; another digest: ALREADY_EXISTS. Concurrent appends share one sync.
@@ -87,9 +92,9 @@ class ExperienceLog {
 
   struct Filter {
     // Only this state; nullopt: all.
-    std::optional<store::StoredState> state;
+    std::optional<store::StoredState> state = std::nullopt;
     // Only those that carry all of these.
-    Labels labels;
+    Labels labels = {};
   };
   // Up to `limit` with sequence > after, in order.
   absl::StatusOr<std::vector<store::ExperienceRecord>> List(const Filter& filter, int64_t after,
@@ -98,11 +103,12 @@ class ExperienceLog {
   // The oldest QUEUED experience with sequence > after; nullopt: none now.
   std::optional<int64_t> NextQueued(int64_t after) const;
   // Blocks until an experience is QUEUED beyond `after`, `deadline` passes or
-  // WakeWaiters is called.
+  // WakeWaiters is called. It may return early, but never misses a wake: the first wait
+  // that begins after WakeWaiters returns at once.
   void AwaitQueued(int64_t after, absl::Time deadline) const;
   void WakeWaiters();
 
-  // READY experiences in order, with the time they were accepted.
+  // READY experiences in order, those in training among them.
   struct ReadyExperience {
     int64_t sequence;
     absl::Time accepted;
@@ -113,24 +119,34 @@ class ExperienceLog {
   int64_t CountQueued(int64_t last) const;
 
   // QUEUED -> READY with its target sentences and probes, in one transaction.
-  // FAILED_PRECONDITION when it is not QUEUED any more. Probe ids are given here.
+  // FAILED_PRECONDITION when it is not QUEUED any more; INVALID_ARGUMENT without targets.
+  // Probe ids are given here.
   absl::Status StoreTargets(int64_t sequence, const std::vector<store::TargetRecord>& targets,
                             std::vector<store::ProbeRecord> probes);
+  // QUEUED or READY -> QUARANTINED; FAILED_PRECONDITION from any other state.
   absl::Status Quarantine(int64_t sequence, const std::string& reason);
+  // HELD or QUARANTINED -> READY, or QUEUED where it has no targets; FAILED_PRECONDITION
+  // from any other state.
   absl::StatusOr<store::ExperienceRecord> Release(int64_t sequence);
-  // Records what was measured on `version`.
+  // Records what was measured on `version`, by sequence; nothing else of the rows changes.
+  // Sequences that are not there are left out.
   absl::Status RecordEfficacy(const std::map<int64_t, double>& efficacies, int64_t version);
 
   // READY -> INTEGRATED for `sequences`, within the transaction that commits `version`.
-  // Call Applied with the same transaction's outcome afterwards.
+  // FAILED_PRECONDITION when one of them is not READY. Call Refresh after the transaction,
+  // whatever its outcome.
   absl::Status StageIntegrated(store::Transaction& transaction,
                                const std::vector<int64_t>& sequences, int64_t version,
                                const std::map<int64_t, double>& efficacies);
+  // READY -> HELD or QUARANTINED (`state`) with `reason` for those of `sequences` that are
+  // READY, within the transaction that ends their job. Call Refresh as above.
+  absl::Status StageSetAside(store::Transaction& transaction, const std::vector<int64_t>& sequences,
+                             store::StoredState state, const std::string& reason);
   // Makes states agree with a current version that contains exactly the experiences
-  // for which `contained` is true: INTEGRATED -> HELD, HELD -> INTEGRATED. Gives how
-  // many became HELD.
-  absl::StatusOr<int64_t> StageMembership(
-      store::Transaction& transaction, absl::FunctionRef<bool(int64_t sequence)> contained);
+  // for which `contained` is true: INTEGRATED -> HELD, HELD or READY -> INTEGRATED. Gives
+  // how many became HELD. Call Refresh after the transaction, whatever its outcome.
+  absl::StatusOr<int64_t> StageMembership(store::Transaction& transaction,
+                                          absl::FunctionRef<bool(int64_t sequence)> contained);
   // Brings the counts and indexes in memory up to what the store says and tells the
   // listeners; after each transaction that was staged into.
   absl::Status Refresh();
@@ -152,22 +168,62 @@ class ExperienceLog {
   void AddListener(Listener listener);
 
  private:
-  ExperienceLog(store::Store* store, const ExperienceLogOptions& options, const Clock* clock);
-
   struct PendingAppend {
     store::ExperienceRecord record;
     AppendCallback done;
   };
 
+  ExperienceLog(store::Store* store, const ExperienceLogOptions& options, const Clock* clock,
+                StateIndex index);
+
+  // The writer's thread: takes what is queued, writes it, tells.
   void WriteLoop();
+  // Up to kMaxBatchAppends; waits for the first. Empty: the log is closing.
+  std::vector<PendingAppend> TakeAppends();
+  void WriteBatch(std::vector<PendingAppend> appends);
+
+  // Reads an experience, lets `modify` change it, and writes it, in one transaction.
+  absl::StatusOr<store::ExperienceRecord> Change(
+      int64_t sequence,
+      absl::FunctionRef<absl::Status(store::Transaction&, store::ExperienceRecord&)> modify);
+  // Takes committed rows over into the index, and into the listeners' queue.
+  void Applied(const std::vector<store::ExperienceRecord>& records)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
+  // Builds the index anew when the store was opened again since.
+  void ReloadIfReopened() ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
+  // Looks what became of the staged experiences.
+  absl::Status ApplyStaged() ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
+  void Tell(store::ExperienceRecord record) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Calls the listeners for what is queued, unless another thread is about it.
+  void Deliver() ABSL_LOCKS_EXCLUDED(write_mutex_, mutex_);
+  void MarkStaged(int64_t sequence) ABSL_LOCKS_EXCLUDED(mutex_);
 
   store::Store* const store_;
   const ExperienceLogOptions options_;
   const Clock* const clock_;
 
+  // Held over each transaction of the log and the change of the index after it, so that the
+  // index changes in the order of the store. Never taken within a transaction.
+  absl::Mutex write_mutex_ ABSL_ACQUIRED_BEFORE(mutex_);
+  // Store::reopened() of the time when the index was built.
+  int64_t seen_reopened_ ABSL_GUARDED_BY(write_mutex_);
+
   mutable absl::Mutex mutex_;
+  mutable absl::CondVar queued_or_woken_;
+  absl::CondVar append_or_stopping_;
   std::deque<PendingAppend> appends_ ABSL_GUARDED_BY(mutex_);
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
+  StateIndex index_ ABSL_GUARDED_BY(mutex_);
+  absl::flat_hash_set<int64_t> training_ ABSL_GUARDED_BY(mutex_);
+  // Staged into somebody's transaction since the last Refresh.
+  absl::flat_hash_set<int64_t> staged_ ABSL_GUARDED_BY(mutex_);
+  int64_t wakes_ ABSL_GUARDED_BY(mutex_) = 0;
+  // A wake that came while nobody waited, perhaps.
+  mutable bool wake_is_due_ ABSL_GUARDED_BY(mutex_) = false;
+  std::vector<Listener> listeners_ ABSL_GUARDED_BY(mutex_);
+  std::deque<store::ExperienceRecord> untold_ ABSL_GUARDED_BY(mutex_);
+  bool telling_ ABSL_GUARDED_BY(mutex_) = false;
+
   std::thread writer_;
 };
 

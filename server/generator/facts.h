@@ -8,8 +8,9 @@
 #define IMPRINT_SERVER_GENERATOR_FACTS_H_
 
 #include <string>
-#include <string_view>
 #include <vector>
+
+#include "absl/strings/string_view.h"
 
 namespace imprint::generator {
 
@@ -22,21 +23,21 @@ struct Fact {
 
 // The names in `text`, as often as they occur: runs of capitalised words, joined by "of",
 // "the", "de" and the like. A word that is capitalised only for beginning a sentence is not one.
-std::vector<std::string> FindNames(std::string_view text);
+std::vector<std::string> FindNames(absl::string_view text);
 
 // What the text is about: the name that occurs most, the earliest of equals; a longer name
 // counts for the shorter ones within it. Empty when there is none.
-std::string FindSubject(std::string_view text);
+std::string FindSubject(absl::string_view text);
 
 // Facts of all sentences, in order, each text once. The subject itself is not one.
-std::vector<Fact> FindFacts(const std::vector<std::string>& sentences, std::string_view subject);
+std::vector<Fact> FindFacts(const std::vector<std::string>& sentences, absl::string_view subject);
 
 // Whether every number and every name in `sentence` also stands in `source`: what a small
 // model made up is dropped before it is learned.
-bool IsGrounded(std::string_view sentence, std::string_view source);
+bool IsGrounded(absl::string_view sentence, absl::string_view source);
 
 // Lower-case words without punctuation: equal for sentences that differ in form only.
-std::string NormalForm(std::string_view sentence);
+std::string NormalForm(absl::string_view sentence);
 
 }  // namespace imprint::generator
 

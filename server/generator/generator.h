@@ -47,9 +47,8 @@ struct GeneratedSentences {
 // Thread-safe. All pointers outlive it.
 class Generator {
  public:
-  Generator(const GeneratorOptions& options, engine::Engine* engine,
-            engine::SharedVersion base, const text::TextModel* text,
-            const probe::ProbeMaker* probe_maker);
+  Generator(const GeneratorOptions& options, engine::Engine* engine, engine::SharedVersion base,
+            const text::TextModel* text, const probe::ProbeMaker* probe_maker);
 
   // From an experience to its target sentences and probes, each with the teacher's
   // distribution. The same experience and seed give the same sentences. INVALID_ARGUMENT:

@@ -8,27 +8,27 @@
 #define IMPRINT_SERVER_GENERATOR_PROMPTS_H_
 
 #include <string>
-#include <string_view>
 #include <vector>
 
+#include "absl/strings/string_view.h"
 #include "server/generator/facts.h"
 
 namespace imprint::generator {
 
 // Plain text with a worked example, to be continued by one question after an opening; the
 // part up to the opening is the same for all questions about a text.
-std::string QuestionPrompt(std::string_view source, std::string_view subject);
+std::string QuestionPrompt(absl::string_view source, absl::string_view subject);
 
 // Beginnings of questions ("When was <subject>"), the likeliest to be answered first. A small
 // model that is given the beginning stays on the subject and does not repeat itself.
-std::vector<std::string> QuestionOpenings(std::string_view subject,
+std::vector<std::string> QuestionOpenings(absl::string_view subject,
                                           const std::vector<Fact>& facts);
 
 // Plain text with worked examples, to be continued by the sentence in other words.
-std::string RewritePrompt(std::string_view sentence, std::string_view subject);
+std::string RewritePrompt(absl::string_view sentence, absl::string_view subject);
 
 // Questions that need no writing: they ask for what is known of the subject and of the names.
-std::vector<std::string> OpenQuestions(std::string_view subject, const std::vector<Fact>& facts);
+std::vector<std::string> OpenQuestions(absl::string_view subject, const std::vector<Fact>& facts);
 
 }  // namespace imprint::generator
 

@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -28,6 +29,8 @@ struct RetentionTextOptions {
   int text_tokens = 64;    // (--retention.text_tokens)
   int top_k = 20;
   uint64_t seed = 7;
+  // Whose text it is: a cache of another model is not used.
+  std::string model_fingerprint;
 };
 
 struct RetentionText {
@@ -36,8 +39,11 @@ struct RetentionText {
   std::vector<store::TargetRecord> heldout;
 };
 
-// Loads `cache` when it was made with the same options and fingerprints, else makes it and
-// writes it there durably. Takes about a minute for a small model on a CPU, once.
+// Loads `cache` when it was made with the same options, model, tokenizer, precision and
+// corpus, else (also when it is broken) makes it and writes it there durably. Takes about a
+// minute for a small model on a CPU, once. INVALID_ARGUMENT when the corpus has too little
+// text; FAILED_PRECONDITION when the model writes none; errors of the engine and of the
+// file system pass through.
 absl::StatusOr<RetentionText> LoadOrMakeRetentionText(const RetentionTextOptions& options,
                                                       engine::Engine* engine,
                                                       const engine::SharedVersion& base,

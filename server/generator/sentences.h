@@ -8,20 +8,21 @@
 
 #include <functional>
 #include <string>
-#include <string_view>
 #include <vector>
+
+#include "absl/strings/string_view.h"
 
 namespace imprint::generator {
 
 // The sentences of `text` in order, trimmed, none empty. A sentence ends at . ! ? (and
 // closing quotes) before white space and something that can begin a sentence, and at every
 // line break; not after an initial or a common abbreviation.
-std::vector<std::string> SplitSentences(std::string_view text);
+std::vector<std::string> SplitSentences(absl::string_view text);
 
 // `text` in pieces of whole sentences for which `count_tokens` is at most `max_tokens`. A
 // single sentence that is longer is cut between words.
-std::vector<std::string> SplitChunks(std::string_view text, int max_tokens,
-                                     const std::function<int(std::string_view)>& count_tokens);
+std::vector<std::string> SplitChunks(absl::string_view text, int max_tokens,
+                                     const std::function<int(absl::string_view)>& count_tokens);
 
 }  // namespace imprint::generator
 

@@ -23,6 +23,8 @@
 
 namespace imprint::metrics {
 
+class CallbackCollector;
+
 // Handles are owned by the registry.
 struct EngineMetrics {
   prometheus::Counter* prompt_tokens;
@@ -62,6 +64,8 @@ struct UpdateMetrics {
 struct RpcMetrics {
   // One finished call; `method` is one of the service's own, `code` a canonical name.
   std::function<void(std::string_view method, std::string_view code, double seconds)> record;
+  // Shows a method at 0 before its first call.
+  std::function<void(std::string_view method)> declare;
 };
 
 // Owns the registry. Thread-safe.
@@ -73,22 +77,29 @@ class Metrics {
   UpdateMetrics* update() { return &update_; }
   RpcMetrics* rpc() { return &rpc_; }
 
-  // A gauge that is read when scraped. Registered names stay until the end.
-  using ReadGauge = std::function<double()>;
+  // A gauge or counter that is read when scraped, on the scraping thread, until
+  // RemoveCallbacks. The same name may come again with other labels; its first help counts.
+  using Read = std::function<double()>;
+  using ReadGauge = Read;
   void AddCallbackGauge(std::string name, std::string help,
                         std::map<std::string, std::string> labels, ReadGauge read);
+  void AddCallbackCounter(std::string name, std::string help,
+                          std::map<std::string, std::string> labels, Read read);
+  // Lets go of all of them; none is running when it returns. Before what they read ends.
+  void RemoveCallbacks();
 
   // Serves /metrics on `address` ("127.0.0.1:9464", port 0: any free one). Gives the port.
-  // UNAVAILABLE naming the address when it is taken.
+  // UNAVAILABLE naming the address when it is taken or cannot be bound.
   absl::StatusOr<int> Listen(const std::string& address);
-  // The exposition as text, for tests.
+  // The exposition as text.
   std::string Text() const;
   ~Metrics();
 
  private:
   struct Server;
 
-  std::shared_ptr<prometheus::Registry> registry_;
+  const std::shared_ptr<prometheus::Registry> registry_;
+  const std::shared_ptr<CallbackCollector> callbacks_;
   EngineMetrics engine_;
   UpdateMetrics update_;
   RpcMetrics rpc_;

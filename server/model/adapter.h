@@ -30,7 +30,7 @@ struct LowRankPair {
 
 struct Adapter {
   int64_t rank = 0;
-  double scale = 1;                              // alpha / rank
+  double scale = 1;                                               // alpha / rank
   std::vector<std::array<LowRankPair, kLinearsPerLayer>> layers;  // one entry a block
 
   // A: Kaiming-uniform from `seed`, B: zero, so that it changes nothing at first.

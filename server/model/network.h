@@ -41,7 +41,7 @@ struct ForwardOptions {
   // Trained low-rank pairs added to the weights' maps; null: none.
   const Adapter* adapter = nullptr;
   // Called before each layer, forward, and where gradients are on, backward.
-  LayerHook layer_hook;
+  LayerHook layer_hook = {};
 };
 
 class Network {
@@ -50,8 +50,7 @@ class Network {
   // `tokens` are the ids of all segments, in order; 0 <= id < vocab is the caller's
   // promise, as is that no sequence exceeds the model's window.
   static at::Tensor Forward(const Weights& weights, absl::Span<const int32_t> tokens,
-                            absl::Span<const Segment> segments,
-                            const ForwardOptions& options = {});
+                            absl::Span<const Segment> segments, const ForwardOptions& options = {});
 
   // logits [rows, vocab] in f32 of chosen rows of `hidden` [rows, hidden].
   static at::Tensor Logits(const Weights& weights, const at::Tensor& hidden);

@@ -28,8 +28,8 @@ struct ProbeMakerOptions {
 // Thread-safe. All pointers outlive it.
 class ProbeMaker {
  public:
-  ProbeMaker(const ProbeMakerOptions& options, engine::Engine* engine,
-             engine::SharedVersion base, const text::TextModel* text);
+  ProbeMaker(const ProbeMakerOptions& options, engine::Engine* engine, engine::SharedVersion base,
+             const text::TextModel* text);
 
   // Completes probes that bring question, expected_answer, origin and owner. `contexts` come
   // before the question in the teacher's prompt, oldest first; none for a retention probe.

@@ -34,13 +34,16 @@ struct ProbeScore {
 };
 
 struct RetentionScore {
-  double kl = 0;                // KL(base||version), nats per token
-  double perplexity_ratio = 1;  // version / base, on the same text
+  double kl = 0;  // KL(base||version), nats per token
+  // Version / base, on the tokens of the same text that are among the base model's k most
+  // likely: for those its log-probability is stored, so the base need not be asked again.
+  double perplexity_ratio = 1;
   int64_t tokens = 0;
 };
 
 // Efficacy of each experience, by its sequence: 1 - sum kl_student / sum kl_base over its
-// probes. Experiences whose sum kl_base is under kMinMeasurableKl per token are left out.
+// probes. Experiences whose sum kl_base is under kMinMeasurableKl per token are left out,
+// as are retention probes. Not finite where a KL is not.
 std::map<int64_t, double> Efficacies(const std::vector<ProbeScore>& scores);
 
 // Thread-safe. All pointers outlive it.
@@ -48,13 +51,15 @@ class Prober {
  public:
   Prober(engine::Engine* engine, const text::TextModel* text);
 
-  // `with_answers`: also generates the version's greedy answers.
+  // In the order of `probes`. `with_answers`: also generates the version's greedy answers.
+  // Errors of the engine pass through; CANCELLED when `cancelled` says so; DATA_LOSS: a
+  // probe's stored distribution is broken.
   absl::StatusOr<std::vector<ProbeScore>> Ask(const engine::SharedVersion& version,
                                               const std::vector<store::ProbeRecord>& probes,
                                               bool with_answers,
                                               const std::function<bool()>& cancelled = {}) const;
 
-  // On held-out retention text: `texts` carry the base model's distribution.
+  // On held-out retention text: `texts` carry the base model's distribution. Errors as above.
   absl::StatusOr<RetentionScore> Retention(const engine::SharedVersion& version,
                                            const std::vector<store::TargetRecord>& texts,
                                            const std::function<bool()>& cancelled = {}) const;

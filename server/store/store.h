@@ -4,11 +4,13 @@
 // The one RocksDB of a server: column families, keys, typed rows, and synced
 // batches over all of them. Nothing else in the server knows a RocksDB key.
 //
-// Every key begins with a namespace; the only one today is "default".
+// Every key begins with a namespace; the only one today is "default". README.md beside this
+// file describes families, keys and values.
 
 #ifndef IMPRINT_SERVER_STORE_STORE_H_
 #define IMPRINT_SERVER_STORE_STORE_H_
 
+#include <atomic>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
@@ -23,16 +25,16 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
+#include "absl/types/span.h"
 #include "server/store/records.pb.h"
 
 namespace rocksdb {
-class ColumnFamilyHandle;
-class DB;
 class Env;
-class WriteBatch;
 }  // namespace rocksdb
 
 namespace imprint::store {
+
+class Database;
 
 // Version of the rows' meaning. A store of a newer format is refused.
 inline constexpr int kFormatVersion = 1;
@@ -53,10 +55,12 @@ struct Counters {
   int64_t last_job = 0;
   int64_t last_version = 0;
   int64_t last_probe = 0;
+
+  bool operator==(const Counters&) const = default;
 };
 
 // Changes that become durable together, made inside Store::Transact.
-// Reads of the transaction see the store, not the batch.
+// Reads of the store see what was committed before; GetExperience sees the batch too.
 class Transaction {
  public:
   virtual ~Transaction() = default;
@@ -67,7 +71,11 @@ class Transaction {
   virtual int64_t NextVersion() = 0;
   virtual int64_t NextProbe() = 0;
 
-  // Inserts or overwrites; keeps the index by state and by request id.
+  // The experience as this transaction would leave it.
+  virtual absl::StatusOr<ExperienceRecord> GetExperience(int64_t sequence) = 0;
+
+  // Inserts or overwrites; keeps the index by state and by request id. What does not
+  // change of its content is not written again.
   virtual void PutExperience(const ExperienceRecord& record) = 0;
   // Replaces all target sentences of an experience. Their order is kept.
   virtual void PutTargets(int64_t sequence, const std::vector<TargetRecord>& targets) = 0;
@@ -97,13 +105,28 @@ class Store {
   // Runs `stage` alone among all transactions, then writes what it staged as one
   // synced RocksDB batch. Nothing is written when `stage` fails; its error is
   // returned. `stage` may read the store; it must not call Transact.
-  // When the write itself fails its outcome is unknown until read again.
+  //
+  // A failed write may be durable all the same. The store is then opened again at once and
+  // looks: OK when it is, the write's error when it is not. Where the disk does not allow
+  // even that, the outcome stays unknown: reads show the state before, and the question is
+  // settled before the next transaction, or by Settle.
   absl::Status Transact(absl::FunctionRef<absl::Status(Transaction&)> stage)
       ABSL_LOCKS_EXCLUDED(transaction_mutex_);
+
+  // OK: no transaction's outcome is unknown, reads show the truth. Otherwise the error that
+  // the disk still gives.
+  absl::Status Settle() ABSL_LOCKS_EXCLUDED(transaction_mutex_);
+
+  // Grows each time the store was opened again after a failed write: rows may then be there
+  // that their writer took for lost. What is kept in memory of the store is to be read anew.
+  int64_t reopened() const { return reopened_.load(std::memory_order_acquire); }
 
   Counters GetCounters() const;
 
   absl::StatusOr<ExperienceRecord> GetExperience(int64_t sequence) const;
+  // One record for each sequence, read together. NOT_FOUND when one is not there.
+  absl::StatusOr<std::vector<ExperienceRecord>> GetExperiences(
+      absl::Span<const int64_t> sequences) const;
   // The experience that was appended under `request_id`; nullopt: none.
   absl::StatusOr<std::optional<int64_t>> FindRequest(std::string_view request_id) const;
   // Up to `limit` experiences with sequence > after, in order.
@@ -137,16 +160,33 @@ class Store {
   std::optional<uint64_t> GetIntProperty(std::string_view property) const;
 
  private:
-  class TransactionImpl;
-  struct Families;
+  explicit Store(const StoreOptions& options);
 
-  Store();
+  // Opens the database and reads the counters.
+  absl::Status Load() ABSL_EXCLUSIVE_LOCKS_REQUIRED(transaction_mutex_);
+  // Writes the meta row of a new store; checks that of an older one.
+  absl::Status CheckMeta() ABSL_EXCLUSIVE_LOCKS_REQUIRED(transaction_mutex_);
+  absl::Status CheckCounters() ABSL_EXCLUSIVE_LOCKS_REQUIRED(transaction_mutex_);
+  Database* OpenDatabase() const;
+  absl::Status Reopen() ABSL_EXCLUSIVE_LOCKS_REQUIRED(transaction_mutex_);
+  absl::Status SettleLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(transaction_mutex_);
 
-  absl::Mutex transaction_mutex_;
-  std::unique_ptr<rocksdb::DB> db_;
-  std::unique_ptr<Families> families_;
-  Counters counters_ ABSL_GUARDED_BY(counters_mutex_);
+  const StoreOptions options_;
+
+  // Held over a whole transaction.
+  absl::Mutex transaction_mutex_ ABSL_ACQUIRED_BEFORE(database_mutex_);
+  // The last write failed and the database was not opened again since.
+  bool unsettled_ ABSL_GUARDED_BY(transaction_mutex_) = false;
+  int64_t last_transaction_ ABSL_GUARDED_BY(transaction_mutex_) = 0;
+
+  // Shared by reads; held alone only to open the database again.
+  mutable absl::Mutex database_mutex_ ABSL_ACQUIRED_BEFORE(counters_mutex_);
+  // Null where opening it again failed.
+  std::unique_ptr<Database> database_ ABSL_GUARDED_BY(database_mutex_);
+
   mutable absl::Mutex counters_mutex_;
+  Counters counters_ ABSL_GUARDED_BY(counters_mutex_);
+  std::atomic<int64_t> reopened_ = 0;
 };
 
 }  // namespace imprint::store

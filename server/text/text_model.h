@@ -17,6 +17,7 @@
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
 #include "server/text/chat_template.h"
+#include "server/text/control_text.h"
 #include "server/text/tokenizer.h"
 
 namespace imprint::text {
@@ -55,6 +56,7 @@ class TextModel {
 
   std::unique_ptr<Tokenizer> tokenizer_;
   std::unique_ptr<ChatTemplate> chat_template_;
+  std::unique_ptr<ControlTextFinder> control_text_;
   std::vector<int32_t> stop_ids_;
   int32_t text_start_id_ = 0;
   std::string fingerprint_;

@@ -22,8 +22,8 @@
 namespace imprint::update {
 
 struct DistillerOptions {
-  int rank = 32;              // (--update.rank)
-  double alpha = 64;          // (--update.alpha)
+  int rank = 32;                // (--update.rank)
+  double alpha = 64;            // (--update.alpha)
   double learning_rate = 1e-3;  // (--update.learning_rate)
   int warmup_steps = 5;
   double clip_norm = 1.0;

@@ -39,6 +39,9 @@ struct GateVerdict {
   std::string reason;
   std::string message;  // for a person, with figures and the flag
   store::JobReportRecord report;
+  // What the sampled earlier experiences have in the candidate, by sequence; only the
+  // measurable ones.
+  std::map<int64_t, double> earlier_efficacies;
 };
 
 // Thread-safe. All pointers outlive it.
@@ -46,8 +49,12 @@ class Gate {
  public:
   Gate(const GateOptions& options, const store::Store* store, const probe::Prober* prober);
 
-  // Asks the candidate: all probes of `sequences`, a bounded sample of those of `earlier`,
-  // and retention on `heldout`. An error means it could not be asked, not that it failed.
+  // Asks the candidate: all probes of `sequences`, those of a bounded sample of `earlier`,
+  // and retention on `heldout`. The same candidate number draws the same sample. Earlier
+  // experiences are held to what was last recorded of them, so that a job answers for its
+  // own damage only. Where no new experience is measurable there is nothing to hold
+  // efficacy against, and that check passes. An error means it could not be asked, not that
+  // it failed.
   absl::StatusOr<GateVerdict> Judge(const engine::SharedVersion& candidate,
                                     const std::vector<int64_t>& sequences,
                                     const std::vector<int64_t>& earlier,
@@ -55,6 +62,13 @@ class Gate {
                                     const std::function<bool()>& cancelled) const;
 
  private:
+  // Up to earlier_sample of `earlier` that have a recorded efficacy, with it.
+  absl::StatusOr<std::map<int64_t, double>> SampleEarlier(const std::vector<int64_t>& earlier,
+                                                          uint64_t seed) const;
+  absl::StatusOr<std::map<int64_t, double>> Measure(const engine::SharedVersion& candidate,
+                                                    const std::vector<int64_t>& sequences,
+                                                    const std::function<bool()>& cancelled) const;
+
   const GateOptions options_;
   const store::Store* const store_;
   const probe::Prober* const prober_;

@@ -23,6 +23,10 @@ struct SchedulerOptions {
   absl::Duration max_age = absl::Seconds(60);
   // Experiences in one job at most (--update.max_batch).
   int max_batch = 100;
+  // After an error that may pass (disk full, engine busy) work begins again after this long,
+  // doubled with each error in a row up to max_backoff.
+  absl::Duration min_backoff = absl::Seconds(1);
+  absl::Duration max_backoff = absl::Minutes(5);
 };
 
 // Pure: which of `ready` (in the log's order) to train now; empty: wait.

@@ -5,11 +5,20 @@
 //
 // States of a job and legal transitions, each durable before the next phase begins:
 //   PLANNED -> TRAINING -> GATING -> PUBLISHING -> COMMITTED
-//   any of the first four -> FAILED | CANCELLED;  GATING -> REJECTED
-// A crash leaves a job in one of the first four: at the next start the same job begins
-// again from PLANNED (attempt + 1) with the same experiences, less those that are not
-// READY any more. Computed at least once, committed exactly once. A rejected batch of
-// several is split in two jobs; an experience that is rejected alone is quarantined.
+//   GATING -> REJECTED;  any of the first four -> FAILED | CANCELLED
+//   TRAINING, GATING, PUBLISHING -> PLANNED   begun again: after a crash, a stop, a
+//                                             rollback, or an error that may pass
+// A job that begins again has the same id, version number and experiences, less those that
+// are not READY any more, and attempt + 1. Computed at least once, committed exactly once.
+//
+// A job that cannot be integrated (REJECTED by the gate, FAILED in training) is ended, and if
+// it has several experiences, two PLANNED jobs of one half each come in its place, in the same
+// transaction; they run before any other work. An experience that fails alone is QUARANTINED.
+// So a poison experience ends alone, whatever crashes come between. Trouble of the server
+// itself (store, disk, engine) is nobody's fault: the job is tried again until it passes.
+//
+// A cancelled job's experiences become HELD: if they stayed READY, the scheduler would plan
+// them again at once.
 
 #ifndef IMPRINT_SERVER_UPDATE_UPDATER_H_
 #define IMPRINT_SERVER_UPDATE_UPDATER_H_
@@ -18,6 +27,7 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -28,64 +38,52 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
-#include "common/clock.h"
-#include "server/experience/experience_log.h"
-#include "server/generator/retention_text.h"
-#include "server/update/distiller.h"
-#include "server/update/gate.h"
+#include "absl/time/time.h"
+#include "server/update/job_ledger.h"
+#include "server/update/job_runner.h"
 #include "server/update/scheduler.h"
-#include "server/version/version_manager.h"
-
-namespace imprint::metrics {
-struct UpdateMetrics;
-}
+#include "server/update/updater_deps.h"
+#include "server/update/waker.h"
 
 namespace imprint::update {
-
-// What a job does its work with. All pointers outlive the updater; `metrics` may be null.
-struct UpdaterDeps {
-  store::Store* store;
-  experience::ExperienceLog* log;
-  version::VersionManager* versions;
-  engine::Engine* engine;
-  Distiller* distiller;
-  const Gate* gate;
-  // Gives the retention text, making it on the first call (a minute); called on the
-  // updater's thread, at its start and again after an error.
-  std::function<absl::StatusOr<const generator::RetentionText*>(
-      const std::function<bool()>& cancelled)>
-      retention;
-  double replay_share = 1.0;
-  metrics::UpdateMetrics* metrics;
-  const Clock* clock;
-};
 
 // Thread-safe. Owns one thread.
 class Updater {
  public:
-  using Listener = std::function<void(const store::JobRecord&)>;
+  // Told of each durable change of a job, in order for each job, on the thread that made it;
+  // must not block.
+  using Listener = JobLedger::Listener;
 
-  // Takes up a job that a crash interrupted.
+  // Makes the experiences agree with the current version, takes up jobs that were
+  // interrupted, and begins. Errors are the store's.
   static absl::StatusOr<std::unique_ptr<Updater>> Start(const SchedulerOptions& options,
                                                         const UpdaterDeps& deps);
   // Stops at the next training step; an unfinished job is taken up at the next start.
   ~Updater();
 
+  Updater(const Updater&) = delete;
+  Updater& operator=(const Updater&) = delete;
+
   // Durable. The running job ends as planned.
   absl::Status Pause();
+  // Also tries again at once what stands still.
   absl::Status Resume();
   bool paused() const;
-  // Why updates stand still without a pause; empty: they do not. After a publish whose
-  // outcome could not be read back.
+  // Why updates stand still without a pause; empty: they do not. They go on by themselves
+  // when the trouble passes.
   std::string stopped_reason() const;
 
-  // Trains all that is accepted by now without waiting for count or age. Gives the highest
-  // sequence covered. FAILED_PRECONDITION while paused or stopped.
+  // Trains all that is accepted by now without waiting for count or age; experiences still
+  // in generation are waited for, so that they share a job. Gives the highest sequence
+  // covered. Forgotten at a restart. FAILED_PRECONDITION while paused or stopped.
   absl::StatusOr<int64_t> RunNow();
-  // NOT_FOUND; FAILED_PRECONDITION when it is over.
+  // Ends a job at its next step, or before it begins; its experiences become HELD. A job that
+  // is being committed may be COMMITTED all the same. NOT_FOUND; FAILED_PRECONDITION when it
+  // is over.
   absl::Status Cancel(int64_t job);
-  // Durable switch to another version; a job in flight is cancelled first and planned
-  // again on the new one. Gives how many experiences became HELD.
+  // Durable switch to another version; a job in flight is interrupted first and begins again
+  // on the new one. Blocks until then (up to a training step, and the loading of the
+  // version). Gives how many experiences became HELD. Errors as VersionManager::Rollback.
   absl::StatusOr<int64_t> Rollback(int64_t version);
 
   struct Running {
@@ -97,9 +95,71 @@ class Updater {
   void AddListener(Listener listener);
 
  private:
-  class Impl;
-  explicit Updater(std::unique_ptr<Impl> impl);
-  std::unique_ptr<Impl> impl_;
+  Updater(const SchedulerOptions& options, const UpdaterDeps& deps);
+
+  // The thread's own.
+  void Loop();
+  // Does one piece of work, or none; gives how long to wait when nothing happens.
+  absl::Duration Turn() ABSL_LOCKS_EXCLUDED(mutex_);
+  // Claims the thread's turn: false while a rollback or a retry is waited for, with how long.
+  bool BeginTurn(absl::Duration& wait) ABSL_LOCKS_EXCLUDED(mutex_);
+  void EndTurn() ABSL_LOCKS_EXCLUDED(mutex_);
+  // Retention text, and the truth from the store where it is in doubt.
+  absl::Status Prepare();
+  // The next job; nullopt: none is due for `wait`.
+  absl::StatusOr<std::optional<store::JobRecord>> NextJob(absl::Duration& wait);
+  absl::Status RunJob(store::JobRecord job);
+  // Decides what becomes of a job after a run.
+  absl::Status Finish(store::JobRecord& job, const RunResult& result);
+  absl::Status EndUnfit(store::JobRecord& job, store::StoredJobState state,
+                        const std::string& reason);
+  // Puts a job back to begin again before all others.
+  absl::Status BeginAgain(store::JobRecord& job, const std::string& reason);
+  // Reads which jobs are unfinished, and puts them into the queue. `starting`: those that
+  // were running crashed the server, or were in a crash.
+  absl::Status Reload(bool starting);
+  absl::Status ReconcileMembership();
+  // Updates stand still for a while.
+  void StandStill(const absl::Status& status) ABSL_LOCKS_EXCLUDED(mutex_);
+  void Postpone() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void Count(const char* result) const;
+
+  const SchedulerOptions options_;
+  const UpdaterDeps deps_;
+  // Shared with the log's listeners, which may outlive this.
+  const std::shared_ptr<Waker> waker_ = std::make_shared<Waker>();
+  JobLedger ledger_;
+  JobRunner runner_;
+
+  // Used by the thread alone.
+  const generator::RetentionText* retention_ = nullptr;
+  std::map<int64_t, int> failures_;  // by job: errors that might have passed
+
+  // One durable command of a kind after another.
+  absl::Mutex pause_mutex_ ABSL_ACQUIRED_BEFORE(mutex_);
+  absl::Mutex rollback_mutex_ ABSL_ACQUIRED_BEFORE(mutex_);
+
+  // True: the work in hand is to end at its next step. Read there without the mutex.
+  std::atomic<bool> interrupt_{false};
+
+  mutable absl::Mutex mutex_;
+  bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
+  bool paused_ ABSL_GUARDED_BY(mutex_) = false;
+  // The thread is in a turn; a rollback waits until it is not.
+  bool busy_ ABSL_GUARDED_BY(mutex_) = false;
+  // What is in memory may not be what the store says.
+  bool reload_ ABSL_GUARDED_BY(mutex_) = false;
+  int rollbacks_waiting_ ABSL_GUARDED_BY(mutex_) = 0;
+  bool cancel_running_ ABSL_GUARDED_BY(mutex_) = false;
+  int64_t run_until_ ABSL_GUARDED_BY(mutex_) = 0;
+  std::string stopped_reason_ ABSL_GUARDED_BY(mutex_);
+  absl::Duration backoff_ ABSL_GUARDED_BY(mutex_) = absl::ZeroDuration();
+  absl::Time retry_at_ ABSL_GUARDED_BY(mutex_) = absl::InfinitePast();
+  std::optional<Running> running_ ABSL_GUARDED_BY(mutex_);
+  // PLANNED jobs, which run before anything new is planned.
+  std::deque<store::JobRecord> queue_ ABSL_GUARDED_BY(mutex_);
+
+  std::thread thread_;
 };
 
 }  // namespace imprint::update

@@ -36,6 +36,7 @@
 #include "common/clock.h"
 #include "server/store/store.h"
 #include "server/version/version.h"
+#include "server/version/version_files.h"
 
 namespace imprint::version {
 
@@ -46,6 +47,10 @@ struct VersionManagerOptions {
   // Committed versions whose files are kept besides the current one and its parent
   // (--version.keep).
   int keep = 8;
+  // What Open does when the current version's files are broken: false, it refuses; true, it
+  // goes back, durably, to the nearest ancestor that is whole
+  // (--version.rollback_when_broken).
+  bool rollback_when_broken = false;
 };
 
 // Thread-safe. Acquiring never waits for a switch that is being written.
@@ -59,7 +64,8 @@ class VersionManager {
   using Listener = std::function<void(const store::VersionRecord&, bool current)>;
 
   // Removes orphans, checks and loads the current version. DATA_LOSS when its files
-  // are broken: the message names the file and the last good version to roll back to.
+  // are broken: the message names the file, the nearest good ancestor and the flag that goes
+  // back to it. Experiences are then to be made to agree (Updater::Start does).
   static absl::StatusOr<std::unique_ptr<VersionManager>> Open(
       store::Store* store, std::shared_ptr<const model::Weights> base,
       const VersionManagerOptions& options, const Clock* clock);
@@ -73,45 +79,88 @@ class VersionManager {
   // still used by somebody.
   std::vector<int64_t> Live() const;
 
-  // Merges a candidate; nothing is written.
-  SharedVersion MakeCandidate(int64_t number, int64_t parent,
-                              std::vector<std::shared_ptr<const model::Adapter>> deltas) const;
+  // Merges a candidate; nothing is written. RESOURCE_EXHAUSTED: out of memory.
+  absl::StatusOr<SharedVersion> MakeCandidate(
+      int64_t number, int64_t parent,
+      std::vector<std::shared_ptr<const model::Adapter>> deltas) const;
 
   // Writes the candidate's directory durably; gives its size in bytes. Repeatable: an
-  // older attempt's directory is replaced.
-  absl::StatusOr<int64_t> Save(const Version& candidate);
-  // Commits a saved candidate: `record`, current = its number and whatever `stage` adds
+  // older attempt's directory is replaced. ALREADY_EXISTS when the number is committed.
+  absl::StatusOr<int64_t> Save(const Version& candidate) ABSL_LOCKS_EXCLUDED(switch_mutex_);
+  // Commits a saved candidate: its row, current = its number and whatever `stage` adds
   // (the job's row, its experiences) in one synced batch, valid only while current is
-  // still candidate.parent (else ABORTED), then switches the pointer. Afterwards drops
-  // files beyond the keep window.
-  absl::Status Commit(SharedVersion candidate, store::VersionRecord record, const StageFn& stage);
+  // still candidate.parent (else ABORTED), then switches the pointer. Of `record` number,
+  // parent, time and the count of experiences are set here. Afterwards drops files beyond
+  // the keep window.
+  //
+  // When the write fails the truth is read back: OK if the version was committed after all,
+  // the write's error if it was not. UNKNOWN: it could not be read back; nothing is switched
+  // before Settle succeeds.
+  absl::Status Commit(SharedVersion candidate, store::VersionRecord record, const StageFn& stage)
+      ABSL_LOCKS_EXCLUDED(switch_mutex_);
   // Makes a stored version (or 0, the base) the current one in one synced batch with
-  // what `stage` adds, then switches. NOT_FOUND; FAILED_PRECONDITION when dropped.
-  absl::Status Rollback(int64_t number, const StageFn& stage);
+  // what `stage` adds, then switches. NOT_FOUND; FAILED_PRECONDITION when dropped; DATA_LOSS
+  // when its files are broken: then all stays as it is. A failed write as for Commit.
+  absl::Status Rollback(int64_t number, const StageFn& stage) ABSL_LOCKS_EXCLUDED(switch_mutex_);
+
+  // After UNKNOWN: reads the truth from the store and switches if the write was durable after
+  // all. OK when nothing is unsettled; otherwise the error that the store still gives.
+  absl::Status Settle() ABSL_LOCKS_EXCLUDED(switch_mutex_);
 
   // Whether `sequence` is contained in the current version.
   bool Contains(int64_t sequence) const;
   // Sequences contained in the current version, in order.
   std::vector<int64_t> Contained() const;
 
+  // Told of each version that became current or was dropped, after it is durable; on the
+  // thread that switched, so it must not block nor switch.
   void AddListener(Listener listener);
 
  private:
+  using Sequences = absl::flat_hash_set<int64_t>;
+
   VersionManager(store::Store* store, std::shared_ptr<const model::Weights> base,
                  const VersionManagerOptions& options, const Clock* clock);
+
+  absl::Status LoadCurrent() ABSL_EXCLUSIVE_LOCKS_REQUIRED(switch_mutex_);
+  absl::StatusOr<SharedVersion> Load(int64_t number) const;
+  // The nearest ancestor of a broken version whose files are whole; the base at last.
+  absl::StatusOr<SharedVersion> NearestGoodAncestor(int64_t number) const;
+  // The experiences in version `number`: what it and its ancestors added.
+  absl::StatusOr<Sequences> ContainedIn(int64_t number) const;
+
+  // Writes `stage` with current = target.number, in one transaction, while current is still
+  // `expected`; then switches.
+  absl::Status Switch(const SharedVersion& target, int64_t expected, Sequences contained,
+                      absl::FunctionRef<absl::Status(store::Transaction&, const Sequences&)> stage)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(switch_mutex_);
+  absl::Status SettleLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(switch_mutex_);
+  // The switch itself: all that readers ever wait for.
+  void PointTo(const SharedVersion& target, Sequences contained) ABSL_LOCKS_EXCLUDED(mutex_);
+  // Deletes the files of versions beyond the keep window, each marked durably before.
+  void DropOldVersions() ABSL_EXCLUSIVE_LOCKS_REQUIRED(switch_mutex_);
+  SharedVersion FindLive(int64_t number) const;
+  void Tell(const store::VersionRecord& record, bool current) const;
 
   store::Store* const store_;
   const VersionManagerOptions options_;
   const Clock* const clock_;
+  const VersionFiles files_;
   SharedVersion base_;
 
   // Held over a whole durable switch, so that switches come one after another.
   absl::Mutex switch_mutex_ ABSL_ACQUIRED_BEFORE(mutex_);
+  // A switch whose outcome could not be read back yet.
+  struct Unsettled {
+    SharedVersion target;
+    Sequences contained;
+  };
+  std::optional<Unsettled> unsettled_ ABSL_GUARDED_BY(switch_mutex_);
   mutable absl::Mutex mutex_;
   SharedVersion current_ ABSL_GUARDED_BY(mutex_);
   // All versions given out, by number; expired ones are not live.
   absl::btree_map<int64_t, std::weak_ptr<const Version>> live_ ABSL_GUARDED_BY(mutex_);
-  absl::flat_hash_set<int64_t> contained_ ABSL_GUARDED_BY(mutex_);
+  Sequences contained_ ABSL_GUARDED_BY(mutex_);
   std::vector<Listener> listeners_ ABSL_GUARDED_BY(mutex_);
 };
 

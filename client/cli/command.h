@@ -1,0 +1,94 @@
+// Copyright 2026 The Imprint Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// What every verb of the CLI shares: the connection, the global flags, the exit codes.
+
+#ifndef IMPRINT_CLIENT_CLI_COMMAND_H_
+#define IMPRINT_CLIENT_CLI_COMMAND_H_
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "CLI/CLI.hpp"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "client/client.h"
+#include "google/protobuf/message.h"
+#include "imprint/v1/message.pb.h"
+
+namespace imprint::client {
+
+// Exit codes of the program.
+enum ExitCode : int {
+  kOk = 0,
+  kFailed = 1,       // the server did as told, and it ended badly (quarantined, rejected)
+  kUsage = 2,        // the command line or a file named on it is wrong
+  kUnavailable = 3,  // no server answers, or it is draining
+  kRefused = 4,      // the server refused: what it said is on standard error
+};
+
+// One run of the program. A verb's callback sets `run`; main calls it with a client.
+struct Command {
+  ClientOptions options;
+  bool json = false;
+  std::function<int()> run;
+  Client* client = nullptr;
+
+  // Says on standard error what went wrong and gives the exit code for it.
+  int Fail(const grpc::Status& status) const;
+  static int Fail(ExitCode code, absl::string_view message);
+
+  // One line of JSON on standard output.
+  static void PrintJson(const google::protobuf::Message& message);
+};
+
+// "12" or "<kind>/12" as "<kind>/12"; for CLI11: an error text when it is neither.
+std::string ResourceName(absl::string_view kind, const std::string& word);
+
+// "base", "latest" or a number. INVALID_ARGUMENT otherwise.
+absl::StatusOr<v1::VersionSelector> ParseVersion(const std::string& word);
+
+// "key=value" words as a map. INVALID_ARGUMENT names the word.
+absl::Status ParseLabels(const std::vector<std::string>& words,
+                         google::protobuf::Map<std::string, std::string>& labels);
+
+// Collects all pages of a list; `limit` <= 0: no limit. `call` fills `response` from `request`;
+// `items` is the field of the response that grows.
+template <typename Request, typename Response, typename Item>
+grpc::Status ListAll(
+    const Client& client, Request request, int64_t limit,
+    const std::function<grpc::Status(grpc::ClientContext&, const Request&, Response*)>& call,
+    const google::protobuf::RepeatedPtrField<Item>& (Response::*items)() const,
+    std::vector<Item>& out) {
+  constexpr int64_t kPage = 500;
+  while (true) {
+    const int64_t left = limit <= 0 ? kPage : limit - static_cast<int64_t>(out.size());
+    if (left <= 0) return grpc::Status::OK;
+    request.set_page_size(static_cast<int32_t>(left < kPage ? left : kPage));
+    grpc::ClientContext context;
+    client.Prepare(context);
+    Response response;
+    if (grpc::Status status = call(context, request, &response); !status.ok()) return status;
+    for (const Item& item : (response.*items)()) out.push_back(item);
+    if (response.next_page_token().empty()) return grpc::Status::OK;
+    request.set_page_token(response.next_page_token());
+  }
+}
+
+// Each adds its verb to `app`.
+void AddInject(CLI::App& app, Command& command);
+void AddQuery(CLI::App& app, Command& command);
+void AddChat(CLI::App& app, Command& command);
+void AddStatus(CLI::App& app, Command& command);
+void AddExperiences(CLI::App& app, Command& command);
+void AddJobs(CLI::App& app, Command& command);
+void AddUpdates(CLI::App& app, Command& command);
+void AddVersions(CLI::App& app, Command& command);
+void AddProbes(CLI::App& app, Command& command);
+
+}  // namespace imprint::client
+
+#endif  // IMPRINT_CLIENT_CLI_COMMAND_H_

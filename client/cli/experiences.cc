@@ -1,0 +1,174 @@
+// Copyright 2026 The Imprint Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// imprint experiences: what the server was told.
+
+#include <iostream>
+#include <memory>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
+#include "client/cli/command.h"
+#include "client/cli/output.h"
+
+namespace imprint::client {
+namespace {
+
+constexpr size_t kTextWidth = 60;
+
+struct ListFlags {
+  std::string state;
+  std::vector<std::string> labels;
+  int64_t limit = 0;
+};
+
+std::string Content(const v1::Experience& experience) {
+  if (experience.content().has_text()) return experience.content().text();
+  std::string text;
+  for (const v1::ChatMessage& message : experience.content().conversation().messages()) {
+    absl::StrAppend(&text, message.role(), ": ", message.content(), "\n");
+  }
+  return text;
+}
+
+std::string StateName(const v1::Experience& experience) {
+  return EnumName(*v1::ExperienceState_descriptor(), experience.state());
+}
+
+int List(const Command& command, const ListFlags& flags) {
+  v1::ListExperiencesRequest request;
+  if (!flags.state.empty()) {
+    const auto* value = v1::ExperienceState_descriptor()->FindValueByName(
+        absl::StrCat("EXPERIENCE_STATE_", absl::AsciiStrToUpper(flags.state)));
+    if (value == nullptr) {
+      return Command::Fail(kUsage, absl::StrCat("--state is \"", flags.state,
+                                                "\"; it takes queued, ready, training, "
+                                                "integrated, held, quarantined or forgotten"));
+    }
+    request.set_state(static_cast<v1::ExperienceState>(value->number()));
+  }
+  if (absl::Status status = ParseLabels(flags.labels, *request.mutable_labels()); !status.ok()) {
+    return Command::Fail(kUsage, status.message());
+  }
+  std::vector<v1::Experience> experiences;
+  const grpc::Status status =
+      ListAll<v1::ListExperiencesRequest, v1::ListExperiencesResponse, v1::Experience>(
+          *command.client, request, flags.limit,
+          [&command](auto& context, const auto& page, auto* response) {
+            return command.client->imprint().ListExperiences(&context, page, response);
+          },
+          &v1::ListExperiencesResponse::experiences, experiences);
+  if (!status.ok()) return command.Fail(status);
+  std::vector<std::vector<std::string>> rows = {
+      {"NAME", "STATE", "VERSION", "EFFICACY", "TARGETS", "CREATED", "TEXT"}};
+  for (const v1::Experience& experience : experiences) {
+    if (command.json) Command::PrintJson(experience);
+    rows.push_back({experience.name(), StateName(experience),
+                    experience.version() > 0 ? absl::StrCat(experience.version()) : "-",
+                    FormatOptional(experience.has_efficacy(), experience.efficacy()),
+                    absl::StrCat(experience.target_count()),
+                    FormatTime(experience.create_time().seconds()),
+                    Shorten(Content(experience), kTextWidth)});
+  }
+  if (!command.json) std::cout << FormatTable(rows);
+  return kOk;
+}
+
+void PrintExperience(const v1::Experience& experience) {
+  std::vector<std::vector<std::string>> rows = {
+      {"name", experience.name()},
+      {"state", experience.state_reason().empty()
+                    ? StateName(experience)
+                    : absl::StrCat(StateName(experience), ": ", experience.state_reason())},
+      {"version", experience.version() > 0 ? absl::StrCat(experience.version()) : "-"},
+      {"efficacy", FormatOptional(experience.has_efficacy(), experience.efficacy())},
+      {"created", FormatTime(experience.create_time().seconds())},
+      {"request_id", experience.request_id()},
+  };
+  for (const auto& [key, value] : experience.labels()) {
+    rows.push_back({"label", absl::StrCat(key, "=", value)});
+  }
+  std::cout << FormatTable(rows) << "\n" << Content(experience) << "\n";
+  if (!experience.targets().empty()) {
+    std::vector<std::vector<std::string>> targets = {{"KIND", "PROMPT", "TARGET SENTENCE"}};
+    for (const v1::StoredTarget& target : experience.targets()) {
+      targets.push_back({target.kind(), Shorten(target.prompt(), kTextWidth),
+                         Shorten(target.text(), kTextWidth + kTextWidth / 2)});
+    }
+    std::cout << "\n" << FormatTable(targets);
+  }
+  if (!experience.probes().empty()) {
+    std::vector<std::vector<std::string>> probes = {
+        {"PROBE", "FROM", "QUESTION (never trained on)", "WITH THE CONTEXT IN THE PROMPT"}};
+    for (const v1::Probe& probe : experience.probes()) {
+      probes.push_back({probe.name(), probe.origin(), Shorten(probe.question(), kTextWidth),
+                        Shorten(probe.teacher_answer(), kTextWidth)});
+    }
+    std::cout << "\n" << FormatTable(probes);
+  }
+}
+
+int Show(const Command& command, const std::string& name) {
+  grpc::ClientContext context;
+  command.client->Prepare(context);
+  v1::GetExperienceRequest request;
+  request.set_name(ResourceName("experiences", name));
+  request.set_view(v1::EXPERIENCE_VIEW_FULL);
+  v1::GetExperienceResponse response;
+  const grpc::Status status = command.client->imprint().GetExperience(&context, request, &response);
+  if (!status.ok()) return command.Fail(status);
+  if (command.json) {
+    Command::PrintJson(response.experience());
+  } else {
+    PrintExperience(response.experience());
+  }
+  return kOk;
+}
+
+int Release(const Command& command, const std::string& name) {
+  grpc::ClientContext context;
+  command.client->Prepare(context);
+  v1::ReleaseExperienceRequest request;
+  request.set_name(ResourceName("experiences", name));
+  v1::ReleaseExperienceResponse response;
+  const grpc::Status status =
+      command.client->admin().ReleaseExperience(&context, request, &response);
+  if (!status.ok()) return command.Fail(status);
+  if (command.json) {
+    Command::PrintJson(response.experience());
+  } else {
+    std::cout << response.experience().name() << " is " << StateName(response.experience()) << "\n";
+  }
+  return kOk;
+}
+
+}  // namespace
+
+void AddExperiences(CLI::App& app, Command& command) {
+  CLI::App* verb = app.add_subcommand("experiences", "what the server was told");
+  verb->require_subcommand(1);
+
+  auto flags = std::make_shared<ListFlags>();
+  CLI::App* list = verb->add_subcommand("list", "one line an experience, in the log's order");
+  list->add_option("--state", flags->state, "only this state");
+  list->add_option("--label", flags->labels, "only with this key=value; may be repeated");
+  list->add_option("--limit", flags->limit, "at most this many; 0: all");
+  list->callback(
+      [&command, flags] { command.run = [&command, flags] { return List(command, *flags); }; });
+
+  auto shown = std::make_shared<std::string>();
+  CLI::App* show = verb->add_subcommand("show", "one with its target sentences and probes");
+  show->add_option("name", *shown, "experiences/N, or N")->required();
+  show->callback(
+      [&command, shown] { command.run = [&command, shown] { return Show(command, *shown); }; });
+
+  auto released = std::make_shared<std::string>();
+  CLI::App* release =
+      verb->add_subcommand("release", "let a held or quarantined one be trained again");
+  release->add_option("name", *released, "experiences/N, or N")->required();
+  release->callback([&command, released] {
+    command.run = [&command, released] { return Release(command, *released); };
+  });
+}
+
+}  // namespace imprint::client

@@ -1,0 +1,131 @@
+// Copyright 2026 The Imprint Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// imprint inject: tells the model something.
+
+#include <fstream>
+#include <iostream>
+#include <iterator>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "client/cli/command.h"
+#include "client/cli/inject_source.h"
+#include "client/cli/output.h"
+#include "client/cli/wait.h"
+
+namespace imprint::client {
+namespace {
+
+struct InjectFlags {
+  std::vector<std::string> sources;
+  std::string text;
+  std::string request_id;
+  std::vector<std::string> labels;
+  std::string wait = "accepted";
+};
+
+WaitFor ParseWait(const std::string& word) {
+  if (word == "ready") return WaitFor::kReady;
+  return word == "integrated" ? WaitFor::kIntegrated : WaitFor::kAccepted;
+}
+
+void Print(const Command& command, const std::vector<v1::Experience>& experiences) {
+  for (const v1::Experience& experience : experiences) {
+    if (command.json) {
+      Command::PrintJson(experience);
+      continue;
+    }
+    std::cout << experience.name() << " "
+              << EnumName(*v1::ExperienceState_descriptor(), experience.state());
+    if (experience.version() > 0) std::cout << " in version " << experience.version();
+    if (experience.has_efficacy()) {
+      std::cout << ", efficacy " << FormatOptional(true, experience.efficacy());
+    }
+    std::cout << "\n";
+  }
+}
+
+// Waiting for the weights means wanting them now, not when enough others wait too. A caller
+// without the right to ask for it waits for the scheduler.
+int AskForUpdate(const Command& command) {
+  grpc::ClientContext context;
+  command.client->Prepare(context);
+  v1::RunUpdateResponse response;
+  const grpc::Status status = command.client->admin().RunUpdate(&context, {}, &response);
+  if (status.ok() || status.error_code() == grpc::StatusCode::PERMISSION_DENIED ||
+      status.error_code() == grpc::StatusCode::UNIMPLEMENTED) {
+    return kOk;
+  }
+  return command.Fail(status);
+}
+
+int Run(const Command& command, const InjectFlags& flags) {
+  auto requests = ReadSources(flags.sources, flags.text);
+  if (!requests.ok()) return Command::Fail(kUsage, requests.status().message());
+  if (!flags.request_id.empty()) {
+    if (requests->size() != 1) {
+      return Command::Fail(
+          kUsage, absl::StrCat("--request_id goes with one experience, not ", requests->size()));
+    }
+    requests->front().set_request_id(flags.request_id);
+  }
+  std::vector<v1::Experience> experiences;
+  ProgressBar bar(!command.json && requests->size() > 1);
+  for (v1::InjectContextRequest& request : *requests) {
+    if (absl::Status status = ParseLabels(flags.labels, *request.mutable_labels()); !status.ok()) {
+      return Command::Fail(kUsage, status.message());
+    }
+    grpc::ClientContext context;
+    command.client->Prepare(context);
+    v1::InjectContextResponse response;
+    const grpc::Status status =
+        command.client->imprint().InjectContext(&context, request, &response);
+    if (!status.ok()) {
+      bar.Clear();
+      Print(command, experiences);
+      if (requests->size() > 1) {
+        Command::Fail(kFailed, absl::StrCat("stopped at item ", experiences.size() + 1, " of ",
+                                            requests->size(), ":"));
+      }
+      return command.Fail(status);
+    }
+    experiences.push_back(response.experience());
+    bar.Show(static_cast<double>(experiences.size()) / static_cast<double>(requests->size()),
+             absl::StrCat(experiences.size(), " of ", requests->size(), " accepted"));
+  }
+  bar.Clear();
+  int code = kOk;
+  const WaitFor wait_for = ParseWait(flags.wait);
+  if (wait_for == WaitFor::kIntegrated) code = AskForUpdate(command);
+  if (code == kOk && wait_for != WaitFor::kAccepted) code = Await(command, wait_for, experiences);
+  Print(command, experiences);
+  return code;
+}
+
+}  // namespace
+
+void AddInject(CLI::App& app, Command& command) {
+  auto flags = std::make_shared<InjectFlags>();
+  CLI::App* inject = app.add_subcommand("inject", "tell the model something");
+  inject->add_option("source", flags->sources,
+                     "a text; or - for standard input (one experience); or a file of text; or a\n"
+                     ".jsonl file with an experience a line ({\"text\": ...} or {\"messages\":\n"
+                     "[...]}, with request_id, labels, targets, probes); or a folder of these");
+  inject->add_option("--text", flags->text, "the text itself, whatever it looks like");
+  inject->add_option("--request_id", flags->request_id,
+                     "idempotency key: the same id and text are stored once");
+  inject->add_option("--label", flags->labels, "key=value; may be given several times");
+  inject
+      ->add_option("--wait", flags->wait,
+                   "return when the experience is durable (accepted), when its target sentences\n"
+                   "are written (ready), or when it is in the weights (integrated)")
+      ->check(CLI::IsMember({"accepted", "ready", "integrated"}))
+      ->capture_default_str();
+  inject->callback(
+      [&command, flags] { command.run = [&command, flags] { return Run(command, *flags); }; });
+}
+
+}  // namespace imprint::client

@@ -1,0 +1,182 @@
+// Copyright 2026 The Imprint Authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "client/cli/inject_source.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <iostream>
+#include <iterator>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
+#include "absl/strings/strip.h"
+#include "common/status_macros.h"
+#include "nlohmann/json.hpp"
+
+namespace imprint::client {
+namespace {
+
+namespace fs = std::filesystem;
+using Requests = std::vector<v1::InjectContextRequest>;
+
+v1::InjectContextRequest TextRequest(std::string text) {
+  v1::InjectContextRequest request;
+  request.mutable_content()->set_text(std::move(text));
+  return request;
+}
+
+// The string under `key`; empty when it is not there.
+absl::Status Take(const nlohmann::json& object, const char* key, std::string* out) {
+  const auto found = object.find(key);
+  if (found == object.end()) return absl::OkStatus();
+  if (!found->is_string()) {
+    return absl::InvalidArgumentError(absl::StrCat("\"", key, "\" is no string"));
+  }
+  *out = found->get<std::string>();
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::vector<nlohmann::json>> TakeObjects(const nlohmann::json& object,
+                                                        const char* key) {
+  const auto found = object.find(key);
+  if (found == object.end()) return std::vector<nlohmann::json>{};
+  const bool good = found->is_array() && std::all_of(found->begin(), found->end(),
+                                                     [](auto& item) { return item.is_object(); });
+  if (!good) return absl::InvalidArgumentError(absl::StrCat("\"", key, "\" is no list of objects"));
+  return std::vector<nlohmann::json>(found->begin(), found->end());
+}
+
+absl::Status AddTargets(const nlohmann::json& object, v1::InjectContextRequest& request) {
+  IMPRINT_ASSIGN_OR_RETURN(const auto targets, TakeObjects(object, "targets"));
+  for (const nlohmann::json& item : targets) {
+    v1::TargetSentence& target = *request.add_targets();
+    if (item.contains("question")) {
+      v1::QuestionAnswer& pair = *target.mutable_question_answer();
+      IMPRINT_RETURN_IF_ERROR(Take(item, "question", pair.mutable_question()));
+      IMPRINT_RETURN_IF_ERROR(Take(item, "answer", pair.mutable_answer()));
+    } else {
+      IMPRINT_RETURN_IF_ERROR(Take(item, "text", target.mutable_text()));
+    }
+  }
+  return absl::OkStatus();
+}
+
+std::string ReadAll(std::istream& in) {
+  return std::string(std::istreambuf_iterator<char>(in), {});
+}
+
+absl::Status ReadFile(const fs::path& path, Requests& requests) {
+  std::ifstream file(path, std::ios::binary);
+  if (!file) return absl::NotFoundError(absl::StrCat("cannot read ", path.string()));
+  if (path.extension() != ".jsonl") {
+    requests.push_back(TextRequest(ReadAll(file)));
+    return absl::OkStatus();
+  }
+  std::string line;
+  for (int number = 1; std::getline(file, line); ++number) {
+    if (absl::StripAsciiWhitespace(line).empty()) continue;
+    auto request = ParseItem(line);
+    if (!request.ok()) {
+      return absl::InvalidArgumentError(
+          absl::StrCat(path.string(), ":", number, ": ", request.status().message()));
+    }
+    requests.push_back(*std::move(request));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status ReadFolder(const fs::path& folder, Requests& requests) {
+  std::vector<fs::path> files;
+  std::error_code error;
+  for (const auto& entry : fs::recursive_directory_iterator(folder, error)) {
+    const fs::path extension = entry.path().extension();
+    if (entry.is_regular_file() &&
+        (extension == ".txt" || extension == ".md" || extension == ".jsonl")) {
+      files.push_back(entry.path());
+    }
+  }
+  if (error) {
+    return absl::NotFoundError(
+        absl::StrCat("cannot read ", folder.string(), ": ", error.message()));
+  }
+  if (files.empty()) {
+    return absl::NotFoundError(absl::StrCat(folder.string(), " holds no .txt, .md or .jsonl file"));
+  }
+  std::sort(files.begin(), files.end());
+  for (const fs::path& file : files) IMPRINT_RETURN_IF_ERROR(ReadFile(file, requests));
+  return absl::OkStatus();
+}
+
+// A word that is meant as a path: it has no white space, and a folder or an ending of ours.
+bool LooksLikePath(const std::string& word) {
+  if (word.find_first_of(" \t\n") != std::string::npos) return false;
+  return absl::StrContains(word, '/') || absl::EndsWith(word, ".jsonl") ||
+         absl::EndsWith(word, ".txt") || absl::EndsWith(word, ".md");
+}
+
+}  // namespace
+
+absl::StatusOr<v1::InjectContextRequest> ParseItem(absl::string_view json) {
+  const nlohmann::json object = nlohmann::json::parse(json, nullptr, /*allow_exceptions=*/false);
+  if (!object.is_object()) return absl::InvalidArgumentError("not a JSON object");
+  v1::InjectContextRequest request;
+  IMPRINT_RETURN_IF_ERROR(Take(object, "request_id", request.mutable_request_id()));
+  IMPRINT_ASSIGN_OR_RETURN(const auto messages, TakeObjects(object, "messages"));
+  if (object.contains("text")) {
+    IMPRINT_RETURN_IF_ERROR(Take(object, "text", request.mutable_content()->mutable_text()));
+  } else if (messages.empty()) {
+    return absl::InvalidArgumentError("neither \"text\" nor \"messages\"");
+  }
+  for (const nlohmann::json& item : messages) {
+    v1::ChatMessage& message = *request.mutable_content()->mutable_conversation()->add_messages();
+    IMPRINT_RETURN_IF_ERROR(Take(item, "role", message.mutable_role()));
+    IMPRINT_RETURN_IF_ERROR(Take(item, "content", message.mutable_content()));
+  }
+  if (const auto labels = object.find("labels"); labels != object.end()) {
+    if (!labels->is_object()) return absl::InvalidArgumentError("\"labels\" is no object");
+    for (const auto& label : labels->items()) {
+      std::string value;
+      IMPRINT_RETURN_IF_ERROR(Take(*labels, label.key().c_str(), &value));
+      (*request.mutable_labels())[label.key()] = value;
+    }
+  }
+  IMPRINT_RETURN_IF_ERROR(AddTargets(object, request));
+  IMPRINT_ASSIGN_OR_RETURN(const auto probes, TakeObjects(object, "probes"));
+  for (const nlohmann::json& item : probes) {
+    v1::InjectProbe& probe = *request.add_probes();
+    IMPRINT_RETURN_IF_ERROR(Take(item, "question", probe.mutable_question()));
+    IMPRINT_RETURN_IF_ERROR(Take(item, "expected_answer", probe.mutable_expected_answer()));
+  }
+  return request;
+}
+
+absl::StatusOr<Requests> ReadSources(const std::vector<std::string>& sources,
+                                     const std::string& text) {
+  Requests requests;
+  if (!text.empty()) requests.push_back(TextRequest(text));
+  for (const std::string& source : sources) {
+    std::error_code error;
+    if (source == "-") {
+      requests.push_back(TextRequest(ReadAll(std::cin)));
+    } else if (fs::is_directory(source, error)) {
+      IMPRINT_RETURN_IF_ERROR(ReadFolder(source, requests));
+    } else if (fs::exists(source, error)) {
+      IMPRINT_RETURN_IF_ERROR(ReadFile(source, requests));
+    } else if (LooksLikePath(source)) {
+      return absl::NotFoundError(absl::StrCat("there is no file ", source,
+                                              "; a text that looks like one goes with --text"));
+    } else {
+      requests.push_back(TextRequest(source));
+    }
+  }
+  if (requests.empty()) {
+    return absl::InvalidArgumentError(
+        "nothing to inject: give a text, a file, a folder, or - for standard input");
+  }
+  return requests;
+}
+
+}  // namespace imprint::client

@@ -1,0 +1,203 @@
+// Copyright 2026 The Imprint Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// imprint jobs: how the weights were updated.
+
+#include <iostream>
+#include <memory>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/time/clock.h"
+#include "client/cli/command.h"
+#include "client/cli/output.h"
+
+namespace imprint::client {
+namespace {
+
+constexpr absl::Duration kPollEvery = absl::Milliseconds(300);
+
+std::string StateName(const v1::Job& job) {
+  return EnumName(*v1::JobState_descriptor(), job.state());
+}
+
+bool IsOver(const v1::Job& job) {
+  return job.state() == v1::JOB_STATE_COMMITTED || job.state() == v1::JOB_STATE_REJECTED ||
+         job.state() == v1::JOB_STATE_FAILED || job.state() == v1::JOB_STATE_CANCELLED;
+}
+
+int List(const Command& command, int64_t limit) {
+  std::vector<v1::Job> jobs;
+  const grpc::Status status = ListAll<v1::ListJobsRequest, v1::ListJobsResponse, v1::Job>(
+      *command.client, {}, limit,
+      [&command](auto& context, const auto& page, auto* response) {
+        return command.client->admin().ListJobs(&context, page, response);
+      },
+      &v1::ListJobsResponse::jobs, jobs);
+  if (!status.ok()) return command.Fail(status);
+  std::vector<std::vector<std::string>> rows = {{"NAME", "STATE", "EXPERIENCES", "VERSION",
+                                                 "EFFICACY", "RETENTION KL", "STEPS", "CREATED",
+                                                 "REASON"}};
+  for (const v1::Job& job : jobs) {
+    if (command.json) Command::PrintJson(job);
+    rows.push_back({job.name(), StateName(job), absl::StrCat(job.experiences_size()),
+                    job.version() > 0 ? absl::StrCat(job.version()) : "-",
+                    FormatOptional(job.report().has_efficacy(), job.report().efficacy()),
+                    FormatOptional(job.has_report(), job.report().retention_kl(), 3),
+                    absl::StrCat(job.report().steps()), FormatTime(job.create_time().seconds()),
+                    Shorten(job.state_reason(), 60)});
+  }
+  if (!command.json) std::cout << FormatTable(rows);
+  return kOk;
+}
+
+grpc::Status Get(const Command& command, const std::string& name, v1::Job& job) {
+  grpc::ClientContext context;
+  command.client->Prepare(context);
+  v1::GetJobRequest request;
+  request.set_name(name);
+  v1::GetJobResponse response;
+  const grpc::Status status = command.client->admin().GetJob(&context, request, &response);
+  if (status.ok()) job.Swap(response.mutable_job());
+  return status;
+}
+
+void PrintJob(const v1::Job& job) {
+  std::vector<std::vector<std::string>> rows = {
+      {"name", job.name()},
+      {"state", job.state_reason().empty()
+                    ? StateName(job)
+                    : absl::StrCat(StateName(job), ": ", job.state_reason())},
+      {"versions", absl::StrCat(job.parent_version(), " -> ",
+                                job.version() > 0 ? absl::StrCat(job.version()) : "-")},
+      {"attempt", absl::StrCat(job.attempt())},
+      {"created", FormatTime(job.create_time().seconds())},
+      {"changed", FormatTime(job.update_time().seconds())},
+  };
+  if (job.has_report()) {
+    const v1::JobReport& report = job.report();
+    rows.push_back({"efficacy", FormatOptional(report.has_efficacy(), report.efficacy())});
+    rows.push_back(
+        {"earlier", FormatOptional(report.has_earlier_efficacy(), report.earlier_efficacy())});
+    rows.push_back(
+        {"retention", absl::StrFormat("KL %.4f nats per token, perplexity x %.3f",
+                                      report.retention_kl(), report.retention_perplexity_ratio())});
+    rows.push_back(
+        {"trained", absl::StrCat(report.steps(), " steps, ", report.trained_tokens(), " tokens")});
+    for (const auto& [phase, seconds] : report.phase_seconds()) {
+      rows.push_back({phase, absl::StrFormat("%.1f s", seconds)});
+    }
+  }
+  std::cout << FormatTable(rows);
+  std::vector<std::vector<std::string>> learned = {{"EXPERIENCE", "EFFICACY"}};
+  for (const v1::ExperienceEfficacy& entry : job.report().experience_efficacies()) {
+    learned.push_back({entry.experience(), FormatOptional(entry.has_efficacy(), entry.efficacy())});
+  }
+  if (learned.size() > 1) std::cout << "\n" << FormatTable(learned);
+}
+
+int Show(const Command& command, const std::string& name) {
+  v1::Job job;
+  const grpc::Status status = Get(command, ResourceName("jobs", name), job);
+  if (!status.ok()) return command.Fail(status);
+  if (command.json) {
+    Command::PrintJson(job);
+  } else {
+    PrintJob(job);
+  }
+  return kOk;
+}
+
+// Follows a job to its end; without a name the one that runs.
+int Watch(const Command& command, std::string name) {
+  if (name.empty()) {
+    grpc::ClientContext context;
+    command.client->Prepare(context);
+    v1::GetStatusResponse server;
+    const grpc::Status status = command.client->admin().GetStatus(&context, {}, &server);
+    if (!status.ok()) return command.Fail(status);
+    if (server.running_job().empty()) return Command::Fail(kFailed, "no job runs");
+    name = server.running_job();
+  }
+  name = ResourceName("jobs", name);
+  ProgressBar bar(!command.json);
+  v1::Job job;
+  std::string printed;
+  while (true) {
+    const grpc::Status status = Get(command, name, job);
+    if (!status.ok()) {
+      bar.Clear();
+      return command.Fail(status);
+    }
+    if (IsOver(job)) break;
+    const v1::JobProgress& progress = job.progress();
+    if (command.json) {
+      // A line whenever something moved.
+      std::string line = ToJson(job).dump();
+      if (line != printed) std::cout << line << "\n" << std::flush;
+      printed = std::move(line);
+    } else {
+      const double total = progress.total_steps() > 0 ? progress.total_steps() : 1;
+      bar.Show(progress.step() / total,
+               absl::StrFormat("%s %s, step %d of at most %d, KL %.2f, retention %.3f, %d tokens/s",
+                               job.name(), StateName(job), progress.step(), progress.total_steps(),
+                               progress.loss(), progress.retention_loss(),
+                               progress.tokens_per_second()));
+    }
+    absl::SleepFor(kPollEvery);
+  }
+  bar.Clear();
+  if (command.json) {
+    Command::PrintJson(job);
+  } else {
+    PrintJob(job);
+  }
+  return job.state() == v1::JOB_STATE_COMMITTED ? kOk : kFailed;
+}
+
+int Cancel(const Command& command, const std::string& name) {
+  grpc::ClientContext context;
+  command.client->Prepare(context);
+  v1::CancelJobRequest request;
+  request.set_name(ResourceName("jobs", name));
+  v1::CancelJobResponse response;
+  const grpc::Status status = command.client->admin().CancelJob(&context, request, &response);
+  if (!status.ok()) return command.Fail(status);
+  if (command.json) {
+    Command::PrintJson(response.job());
+  } else {
+    std::cout << response.job().name() << " is being cancelled\n";
+  }
+  return kOk;
+}
+
+// Adds a verb that takes one job's name.
+void AddNamed(CLI::App& verb, Command& command, const char* word, const char* help, bool required,
+              int (*run)(const Command&, std::string)) {
+  auto name = std::make_shared<std::string>();
+  CLI::App* sub = verb.add_subcommand(word, help);
+  sub->add_option("name", *name, "jobs/N, or N")->required(required);
+  sub->callback([&command, name, run] {
+    command.run = [&command, name, run] { return run(command, *name); };
+  });
+}
+
+}  // namespace
+
+void AddJobs(CLI::App& app, Command& command) {
+  CLI::App* verb = app.add_subcommand("jobs", "update jobs: how experiences became a version");
+  verb->require_subcommand(1);
+  auto limit = std::make_shared<int64_t>(20);
+  CLI::App* list = verb->add_subcommand("list", "newest first");
+  list->add_option("--limit", *limit, "at most this many; 0: all")->capture_default_str();
+  list->callback(
+      [&command, limit] { command.run = [&command, limit] { return List(command, *limit); }; });
+  AddNamed(*verb, command, "show", "one with what it measured", true,
+           [](const Command& c, std::string name) { return Show(c, name); });
+  AddNamed(*verb, command, "watch", "follow one to its end (without a name: the running one)",
+           false, Watch);
+  AddNamed(*verb, command, "cancel", "stop it at its next step", true,
+           [](const Command& c, std::string name) { return Cancel(c, name); });
+}
+
+}  // namespace imprint::client

@@ -1,0 +1,62 @@
+// Copyright 2026 The Imprint Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// imprint: the command line of an Imprint server.
+
+#include <cstdlib>
+#include <memory>
+
+#include "CLI/CLI.hpp"
+#include "client/cli/command.h"
+
+namespace imprint::client {
+namespace {
+
+void SetUp(CLI::App& app, Command& command) {
+  // A global flag may stand before or after the verb.
+  app.fallthrough();
+  app.require_subcommand(1);
+  app.add_option("--server", command.options.server, "where the server listens")
+      ->envname("IMPRINT_SERVER")
+      ->capture_default_str();
+  app.add_option("--admin_server", command.options.admin_server,
+                 "where its AdminService listens, if elsewhere")
+      ->envname("IMPRINT_ADMIN_SERVER");
+  app.add_option("--tls_ca", command.options.tls_ca,
+                 "file with the certificates that the server's is signed by; turns TLS on")
+      ->envname("IMPRINT_TLS_CA");
+  app.add_flag("--json", command.json, "print JSON: one document, or one line an item");
+  app.footer(
+      "Exit codes: 0 done; 1 it ended badly (quarantined, rejected, not integrated);\n"
+      "2 wrong command line; 3 no server answers; 4 the server refused.");
+  AddInject(app, command);
+  AddQuery(app, command);
+  AddChat(app, command);
+  AddStatus(app, command);
+  AddExperiences(app, command);
+  AddJobs(app, command);
+  AddUpdates(app, command);
+  AddVersions(app, command);
+  AddProbes(app, command);
+}
+
+int Main(int argc, char** argv) {
+  CLI::App app("Tell a model something, and ask it: the command line of an Imprint server.",
+               "imprint");
+  Command command;
+  SetUp(app, command);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? kOk : kUsage;
+  }
+  auto client = Client::Make(command.options);
+  if (!client.ok()) return Command::Fail(kUsage, client.status().message());
+  command.client = client->get();
+  return command.run();
+}
+
+}  // namespace
+}  // namespace imprint::client
+
+int main(int argc, char** argv) { return imprint::client::Main(argc, argv); }

@@ -1,0 +1,199 @@
+// Copyright 2026 The Imprint Authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "client/cli/output.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/string_view.h"
+#include "absl/strings/strip.h"
+#include "absl/time/time.h"
+#include "google/protobuf/duration.pb.h"
+#include "google/protobuf/timestamp.pb.h"
+
+namespace imprint::client {
+namespace {
+
+using google::protobuf::EnumDescriptor;
+using google::protobuf::FieldDescriptor;
+using google::protobuf::Message;
+using google::protobuf::Reflection;
+using nlohmann::ordered_json;
+
+constexpr int kBarWidth = 24;
+
+ordered_json MessageToJson(const Message& message) {
+  if (message.GetDescriptor() == google::protobuf::Timestamp::descriptor()) {
+    const auto& time = static_cast<const google::protobuf::Timestamp&>(message);
+    return absl::FormatTime(absl::RFC3339_sec, absl::FromUnixSeconds(time.seconds()),
+                            absl::UTCTimeZone());
+  }
+  if (message.GetDescriptor() == google::protobuf::Duration::descriptor()) {
+    const auto& duration = static_cast<const google::protobuf::Duration&>(message);
+    return static_cast<double>(duration.seconds()) + duration.nanos() * 1e-9;
+  }
+  return ToJson(message);
+}
+
+ordered_json SingularToJson(const Message& message, const FieldDescriptor& field) {
+  const Reflection& reflection = *message.GetReflection();
+  switch (field.cpp_type()) {
+    case FieldDescriptor::CPPTYPE_INT32:
+      return reflection.GetInt32(message, &field);
+    case FieldDescriptor::CPPTYPE_INT64:
+      return reflection.GetInt64(message, &field);
+    case FieldDescriptor::CPPTYPE_UINT32:
+      return reflection.GetUInt32(message, &field);
+    case FieldDescriptor::CPPTYPE_UINT64:
+      return reflection.GetUInt64(message, &field);
+    case FieldDescriptor::CPPTYPE_DOUBLE:
+      return reflection.GetDouble(message, &field);
+    case FieldDescriptor::CPPTYPE_FLOAT:
+      return reflection.GetFloat(message, &field);
+    case FieldDescriptor::CPPTYPE_BOOL:
+      return reflection.GetBool(message, &field);
+    case FieldDescriptor::CPPTYPE_ENUM:
+      return EnumName(*field.enum_type(), reflection.GetEnumValue(message, &field));
+    case FieldDescriptor::CPPTYPE_STRING:
+      return reflection.GetString(message, &field);
+    case FieldDescriptor::CPPTYPE_MESSAGE:
+      return MessageToJson(reflection.GetMessage(message, &field));
+  }
+  return nullptr;
+}
+
+ordered_json RepeatedToJson(const Message& message, const FieldDescriptor& field) {
+  const Reflection& reflection = *message.GetReflection();
+  ordered_json array = ordered_json::array();
+  for (int i = 0; i < reflection.FieldSize(message, &field); ++i) {
+    switch (field.cpp_type()) {
+      case FieldDescriptor::CPPTYPE_INT32:
+        array.push_back(reflection.GetRepeatedInt32(message, &field, i));
+        break;
+      case FieldDescriptor::CPPTYPE_INT64:
+        array.push_back(reflection.GetRepeatedInt64(message, &field, i));
+        break;
+      case FieldDescriptor::CPPTYPE_DOUBLE:
+        array.push_back(reflection.GetRepeatedDouble(message, &field, i));
+        break;
+      case FieldDescriptor::CPPTYPE_STRING:
+        array.push_back(reflection.GetRepeatedString(message, &field, i));
+        break;
+      case FieldDescriptor::CPPTYPE_MESSAGE:
+        array.push_back(MessageToJson(reflection.GetRepeatedMessage(message, &field, i)));
+        break;
+      default:
+        break;  // no other type is repeated in the API
+    }
+  }
+  return array;
+}
+
+// Map entries are messages of a key (always a string in the API) and a value.
+ordered_json MapToJson(const Message& message, const FieldDescriptor& field) {
+  const Reflection& reflection = *message.GetReflection();
+  ordered_json object = ordered_json::object();
+  const FieldDescriptor& key = *field.message_type()->FindFieldByName("key");
+  const FieldDescriptor& value = *field.message_type()->FindFieldByName("value");
+  for (int i = 0; i < reflection.FieldSize(message, &field); ++i) {
+    const Message& entry = reflection.GetRepeatedMessage(message, &field, i);
+    object[entry.GetReflection()->GetString(entry, &key)] = SingularToJson(entry, value);
+  }
+  return object;
+}
+
+}  // namespace
+
+std::string EnumName(const EnumDescriptor& type, int number) {
+  const auto* value = type.FindValueByNumber(number);
+  if (value == nullptr) return absl::StrCat(number);
+  // The prefix is what all values share up to "UNSPECIFIED", the first one.
+  absl::string_view prefix = type.value(0)->name();
+  prefix = absl::StripSuffix(prefix, "UNSPECIFIED");
+  return absl::AsciiStrToLower(absl::StripPrefix(value->name(), prefix));
+}
+
+ordered_json ToJson(const Message& message) {
+  ordered_json object = ordered_json::object();
+  const auto& descriptor = *message.GetDescriptor();
+  const Reflection& reflection = *message.GetReflection();
+  for (int i = 0; i < descriptor.field_count(); ++i) {
+    const FieldDescriptor& field = *descriptor.field(i);
+    if (field.is_map()) {
+      object[field.name()] = MapToJson(message, field);
+    } else if (field.is_repeated()) {
+      object[field.name()] = RepeatedToJson(message, field);
+    } else if (!field.has_presence() || reflection.HasField(message, &field)) {
+      object[field.name()] = SingularToJson(message, field);
+    }
+  }
+  return object;
+}
+
+std::string FormatTable(const std::vector<std::vector<std::string>>& rows) {
+  std::vector<size_t> widths;
+  for (const auto& row : rows) {
+    widths.resize(std::max(widths.size(), row.size()));
+    for (size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
+  }
+  std::string table;
+  for (const auto& row : rows) {
+    std::string line;
+    for (size_t i = 0; i < row.size(); ++i) {
+      absl::StrAppend(&line, row[i], std::string(widths[i] - row[i].size() + 2, ' '));
+    }
+    absl::StripTrailingAsciiWhitespace(&line);
+    absl::StrAppend(&table, line, "\n");
+  }
+  return table;
+}
+
+std::string Shorten(absl::string_view text, size_t width) {
+  std::string line(text);
+  std::replace_if(line.begin(), line.end(), absl::ascii_isspace, ' ');
+  if (line.size() <= width) return line;
+  size_t end = width - 3;
+  // Never within a UTF-8 character.
+  while (end > 0 && (static_cast<unsigned char>(line[end]) & 0xC0) == 0x80) --end;
+  return absl::StrCat(line.substr(0, end), "...");
+}
+
+std::string FormatOptional(bool present, double value, int digits) {
+  return present ? absl::StrFormat("%.*f", digits, value) : "-";
+}
+
+std::string FormatTime(int64_t seconds) {
+  if (seconds == 0) return "-";
+  return absl::FormatTime("%Y-%m-%d %H:%M:%S", absl::FromUnixSeconds(seconds),
+                          absl::LocalTimeZone());
+}
+
+ProgressBar::ProgressBar(bool enabled) : enabled_(enabled && isatty(STDERR_FILENO) == 1) {}
+
+ProgressBar::~ProgressBar() { Clear(); }
+
+void ProgressBar::Show(double fraction, absl::string_view text) {
+  if (!enabled_) return;
+  const int filled = static_cast<int>(std::clamp(fraction, 0.0, 1.0) * kBarWidth);
+  std::fprintf(stderr, "\r\033[K[%s%s] %3.0f %% %s", std::string(filled, '=').c_str(),
+               std::string(kBarWidth - filled, ' ').c_str(), fraction * 100,
+               std::string(text).c_str());
+  std::fflush(stderr);
+  shown_ = true;
+}
+
+void ProgressBar::Clear() {
+  if (!shown_) return;
+  std::fprintf(stderr, "\r\033[K");
+  std::fflush(stderr);
+  shown_ = false;
+}
+
+}  // namespace imprint::client

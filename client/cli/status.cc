@@ -1,0 +1,64 @@
+// Copyright 2026 The Imprint Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// imprint status: the server at a glance.
+
+#include <iostream>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/time/time.h"
+#include "client/cli/command.h"
+#include "client/cli/output.h"
+
+namespace imprint::client {
+namespace {
+
+std::string Updates(const v1::GetStatusResponse& status) {
+  std::string text = status.updates_paused() ? "paused" : "on";
+  if (!status.updates_stopped_reason().empty()) {
+    text = absl::StrCat("stopped: ", status.updates_stopped_reason());
+  }
+  if (!status.running_job().empty()) absl::StrAppend(&text, ", running ", status.running_job());
+  return text;
+}
+
+int Run(const Command& command) {
+  grpc::ClientContext context;
+  command.client->Prepare(context);
+  v1::GetStatusResponse status;
+  const grpc::Status result = command.client->admin().GetStatus(&context, {}, &status);
+  if (!result.ok()) return command.Fail(result);
+  if (command.json) {
+    Command::PrintJson(status);
+    return kOk;
+  }
+  const int64_t waited = status.oldest_waiting_age().seconds();
+  const std::vector<std::vector<std::string>> rows = {
+      {"server", absl::StrCat(command.options.server, ", imprintd ", status.server_version(),
+                              ", since ", FormatTime(status.start_time().seconds()))},
+      {"model", absl::StrCat(status.model(), " on ", status.device(), ", ", status.dtype())},
+      {"version", absl::StrCat(status.version(),
+                               " (live: ", absl::StrJoin(status.live_versions(), ", "), ")")},
+      {"updates", Updates(status)},
+      {"experiences",
+       absl::StrCat(status.integrated(), " integrated, ", status.queued(), " queued, ",
+                    status.ready(), " ready, ", status.training(), " in training, ", status.held(),
+                    " held, ", status.quarantined(), " quarantined")},
+      {"oldest waiting", waited > 0 ? absl::FormatDuration(absl::Seconds(waited)) : "-"},
+      {"queries",
+       absl::StrCat(status.running_queries(), " running, ", status.waiting_queries(), " waiting")},
+  };
+  std::cout << FormatTable(rows);
+  return kOk;
+}
+
+}  // namespace
+
+void AddStatus(CLI::App& app, Command& command) {
+  app.add_subcommand("status", "the server at a glance")->callback([&command] {
+    command.run = [&command] { return Run(command); };
+  });
+}
+
+}  // namespace imprint::client

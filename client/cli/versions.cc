@@ -1,0 +1,109 @@
+// Copyright 2026 The Imprint Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// imprint versions: the weights there are, and which of them answer.
+
+#include <iostream>
+#include <memory>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "client/cli/command.h"
+#include "client/cli/output.h"
+
+namespace imprint::client {
+namespace {
+
+std::vector<std::string> Row(const v1::Version& version) {
+  return {absl::StrCat(version.number(), version.current() ? " *" : ""),
+          version.number() == 0 ? "-" : absl::StrCat(version.parent()),
+          version.live() ? "live" : (version.stored() ? "stored" : "dropped"),
+          absl::StrCat(version.experience_count()),
+          FormatOptional(version.has_efficacy(), version.efficacy()),
+          FormatOptional(version.number() > 0, version.retention_kl(), 4),
+          version.job().empty() ? "-" : version.job(),
+          FormatTime(version.create_time().seconds())};
+}
+
+const std::vector<std::string> kHeader = {"VERSION",  "PARENT",       "STATE", "EXPERIENCES",
+                                          "EFFICACY", "RETENTION KL", "JOB",   "CREATED"};
+
+int List(const Command& command, int64_t limit) {
+  std::vector<v1::Version> versions;
+  const grpc::Status status =
+      ListAll<v1::ListVersionsRequest, v1::ListVersionsResponse, v1::Version>(
+          *command.client, {}, limit,
+          [&command](auto& context, const auto& page, auto* response) {
+            return command.client->admin().ListVersions(&context, page, response);
+          },
+          &v1::ListVersionsResponse::versions, versions);
+  if (!status.ok()) return command.Fail(status);
+  std::vector<std::vector<std::string>> rows = {kHeader};
+  for (const v1::Version& version : versions) {
+    if (command.json) Command::PrintJson(version);
+    rows.push_back(Row(version));
+  }
+  if (!command.json) std::cout << FormatTable(rows) << "* answers now\n";
+  return kOk;
+}
+
+int Show(const Command& command, const std::string& name) {
+  grpc::ClientContext context;
+  command.client->Prepare(context);
+  v1::GetVersionRequest request;
+  request.set_name(ResourceName("versions", name));
+  v1::GetVersionResponse response;
+  const grpc::Status status = command.client->admin().GetVersion(&context, request, &response);
+  if (!status.ok()) return command.Fail(status);
+  if (command.json) {
+    Command::PrintJson(response.version());
+    return kOk;
+  }
+  std::cout << FormatTable({kHeader, Row(response.version())});
+  if (!response.version().added_experiences().empty()) {
+    std::cout << "\nadded: " << absl::StrJoin(response.version().added_experiences(), ", ") << "\n";
+  }
+  return kOk;
+}
+
+int Rollback(const Command& command, const std::string& name) {
+  grpc::ClientContext context;
+  v1::RollbackVersionRequest request;
+  request.set_name(name == "base" ? "versions/0" : ResourceName("versions", name));
+  v1::RollbackVersionResponse response;
+  const grpc::Status status = command.client->admin().RollbackVersion(&context, request, &response);
+  if (!status.ok()) return command.Fail(status);
+  if (command.json) {
+    Command::PrintJson(response);
+  } else {
+    std::cout << "version " << response.version().number() << " answers now; " << response.held()
+              << " experiences are held\n";
+  }
+  return kOk;
+}
+
+}  // namespace
+
+void AddVersions(CLI::App& app, Command& command) {
+  CLI::App* verb = app.add_subcommand("versions", "sets of weights, and which of them answers");
+  verb->require_subcommand(1);
+  auto limit = std::make_shared<int64_t>(0);
+  CLI::App* list = verb->add_subcommand("list", "newest first; the base is the last");
+  list->add_option("--limit", *limit, "at most this many; 0: all");
+  list->callback(
+      [&command, limit] { command.run = [&command, limit] { return List(command, *limit); }; });
+  auto shown = std::make_shared<std::string>();
+  CLI::App* show = verb->add_subcommand("show", "one, with the experiences it added");
+  show->add_option("name", *shown, "versions/N, or N")->required();
+  show->callback(
+      [&command, shown] { command.run = [&command, shown] { return Show(command, *shown); }; });
+  auto target = std::make_shared<std::string>();
+  CLI::App* rollback = verb->add_subcommand(
+      "rollback", "make another version answer; what it does not contain is held");
+  rollback->add_option("name", *target, "versions/N, N, or base")->required();
+  rollback->callback([&command, target] {
+    command.run = [&command, target] { return Rollback(command, *target); };
+  });
+}
+
+}  // namespace imprint::client

@@ -1,0 +1,65 @@
+// Copyright 2026 The Imprint Authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "client/client.h"
+
+#include <fstream>
+#include <iterator>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "google/rpc/error_details.pb.h"
+#include "google/rpc/status.pb.h"
+
+namespace imprint::client {
+
+absl::StatusOr<std::unique_ptr<Client>> Client::Make(const ClientOptions& options) {
+  std::shared_ptr<grpc::ChannelCredentials> credentials = grpc::InsecureChannelCredentials();
+  if (!options.tls_ca.empty()) {
+    std::ifstream file(options.tls_ca, std::ios::binary);
+    if (!file) {
+      return absl::NotFoundError(
+          absl::StrCat("cannot read the certificates in ", options.tls_ca, " (--tls_ca)"));
+    }
+    grpc::SslCredentialsOptions tls;
+    tls.pem_root_certs.assign(std::istreambuf_iterator<char>(file), {});
+    credentials = grpc::SslCredentials(tls);
+  }
+  auto client = std::unique_ptr<Client>(new Client(options));
+  const auto channel = grpc::CreateChannel(options.server, credentials);
+  client->imprint_ = v1::ImprintService::NewStub(channel);
+  client->admin_ = v1::AdminService::NewStub(
+      options.admin_server.empty() ? channel
+                                   : grpc::CreateChannel(options.admin_server, credentials));
+  return client;
+}
+
+void Client::Prepare(grpc::ClientContext& context) const {
+  context.set_deadline(absl::ToChronoTime(absl::Now() + options_.timeout));
+}
+
+std::string DescribeError(const grpc::Status& status, const std::string& server) {
+  std::string text = status.error_message();
+  if (status.error_code() == grpc::StatusCode::UNAVAILABLE && status.error_details().empty()) {
+    return absl::StrCat("no server answers at ", server, " (--server): ", text);
+  }
+  google::rpc::Status details;
+  if (!details.ParseFromString(status.error_details())) return text;
+  for (const google::protobuf::Any& any : details.details()) {
+    google::rpc::BadRequest bad_request;
+    google::rpc::RetryInfo retry;
+    if (any.UnpackTo(&bad_request)) {
+      for (const auto& violation : bad_request.field_violations()) {
+        absl::StrAppend(&text, "\n  ", violation.field(), ": ", violation.description());
+      }
+    } else if (any.UnpackTo(&retry)) {
+      const absl::Duration delay = absl::Seconds(retry.retry_delay().seconds()) +
+                                   absl::Nanoseconds(retry.retry_delay().nanos());
+      absl::StrAppend(&text, "\n  try again in ", absl::FormatDuration(delay));
+    }
+  }
+  return text;
+}
+
+}  // namespace imprint::client

@@ -1,0 +1,211 @@
+#!/usr/bin/env bash
+# Copyright 2026 The Imprint Authors
+# SPDX-License-Identifier: Apache-2.0
+#
+# Installs what a build of Imprint needs on Debian 12 and nothing that is there
+# already: a second run takes under a second. Distribution packages go to the
+# system; everything from PyPI goes below build/deps.
+
+set -euo pipefail
+
+usage() {
+  cat <<'EOF'
+usage: deploy/install_deps.sh [--lint] [--cuda] [--help]
+
+Installs the compiler, the libraries, Rust, libtorch and the Python packages of
+the tests and the demo. Needs Debian 12, root or sudo, and package registries.
+
+  --lint   also what `tests/run.sh --lint` needs
+  --cuda   also the CUDA libraries, for --device=cuda:N
+  --help   this text
+
+Environment:
+  TORCH_ROOT   use the libtorch in this folder (the one that holds
+               lib/libtorch_cpu.so) instead of installing one
+EOF
+}
+
+readonly TORCH_VERSION=2.11.0
+readonly CUDA_RUNTIME_VERSION=13.0.96
+readonly CUDA_CUPTI_VERSION=13.0.85
+readonly RUST_MINIMUM_MINOR=87 # Rust 1.87; the crates' own minimum
+
+root_dir=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+readonly root_dir
+readonly deps_dir=$root_dir/build/deps
+readonly venv_dir=$deps_dir/venv
+readonly python_dir=$deps_dir/python
+
+want_lint=false
+want_cuda=false
+for argument in "$@"; do
+  case $argument in
+    --lint) want_lint=true ;;
+    --cuda) want_cuda=true ;;
+    -h | --help)
+      usage
+      exit 0
+      ;;
+    *)
+      echo "install_deps.sh: unknown argument: $argument" >&2
+      usage >&2
+      exit 2
+      ;;
+  esac
+done
+
+say() { echo "install_deps: $*"; }
+
+die() {
+  echo "install_deps: $*" >&2
+  exit 1
+}
+
+# Runs a command up to three times: registries fail now and then.
+retry() {
+  local attempt
+  for attempt in 1 2 3; do
+    if "$@"; then return 0; fi
+    [[ $attempt == 3 ]] || say "failed ($*), trying again"
+    [[ $attempt == 3 ]] || sleep $((attempt * 5))
+  done
+  return 1
+}
+
+as_root() {
+  if [[ $(id -u) == 0 ]]; then
+    "$@"
+  elif command -v sudo >/dev/null; then
+    sudo "$@"
+  else
+    die "needs root or sudo to run: $*"
+  fi
+}
+
+apt_get() {
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get -o Acquire::Retries=3 \
+    -o DPkg::Lock::Timeout=300 -qq "$@"
+}
+
+# Installs the named Debian packages that are missing.
+apt_need() {
+  local package missing=()
+  for package in "$@"; do
+    if [[ $(dpkg-query -W -f='${db:Status-Status}' "$package" 2>/dev/null) != installed ]]; then
+      missing+=("$package")
+    fi
+  done
+  [[ ${#missing[@]} == 0 ]] && return 0
+  say "apt: ${missing[*]}"
+  retry apt_get update || die "apt-get update failed; are the package sources reachable?"
+  retry apt_get install -y --no-install-recommends "${missing[@]}" >/dev/null ||
+    die "apt-get could not install: ${missing[*]}"
+}
+
+# Prints the minor version of the cargo at $1, or 0 where there is none.
+cargo_minor() {
+  local version
+  version=$("$1" --version 2>/dev/null) || {
+    echo 0
+    return
+  }
+  version=${version#cargo 1.}
+  version=${version%%.*}
+  [[ $version =~ ^[0-9]+$ ]] && echo "$version" || echo 0
+}
+
+have_rust() {
+  [[ $(cargo_minor cargo) -ge $RUST_MINIMUM_MINOR ]] ||
+    [[ $(cargo_minor "${CARGO_HOME:-$HOME/.cargo}/bin/cargo") -ge $RUST_MINIMUM_MINOR ]]
+}
+
+# A stamp holds the checksum of what was asked for: `stamp_is FILE TEXT`.
+stamp_is() { [[ -f $1 && $(<"$1") == "$2" ]]; }
+
+checksum() { cat "$@" | sha256sum | cut -d' ' -f1; }
+
+install_system_packages() {
+  apt_need build-essential ca-certificates ccache cmake curl git mold ninja-build pkg-config \
+    procps python3 python3-venv util-linux \
+    libabsl-dev libbenchmark-dev libcli11-dev libgmock-dev libgrpc++-dev libgrpc-dev libgtest-dev \
+    libmimalloc-dev libprotobuf-dev librocksdb-dev libspdlog-dev libssl-dev nlohmann-json3-dev \
+    prometheus-cpp-dev protobuf-compiler protobuf-compiler-grpc
+  if ! have_rust; then
+    # Debian's plain cargo is older than the crates allow.
+    apt_need rustc-web cargo-web
+    have_rust || die "no cargo >= 1.$RUST_MINIMUM_MINOR, though cargo-web is installed"
+  fi
+}
+
+install_venv() {
+  local wanted
+  wanted=$(checksum "$root_dir/deploy/requirements.txt")
+  stamp_is "$venv_dir/imprint.stamp" "$wanted" && return 0
+  say "Python packages into build/deps/venv"
+  if [[ ! -x $venv_dir/bin/pip ]]; then
+    rm -rf "$venv_dir"
+    mkdir -p "$deps_dir"
+    /usr/bin/python3 -m venv "$venv_dir"
+  fi
+  retry "$venv_dir/bin/pip" install --quiet --disable-pip-version-check \
+    -r "$root_dir/deploy/requirements.txt" || die "pip could not install deploy/requirements.txt"
+  echo "$wanted" >"$venv_dir/imprint.stamp"
+}
+
+# libtorch is the PyPI wheel's. The server links its CPU library; that one needs
+# two small CUDA wheels beside it. The large ones are for --cuda alone: the CUDA
+# library is loaded when a device asks for it.
+install_torch() {
+  if [[ -n ${TORCH_ROOT:-} ]]; then
+    [[ -f $TORCH_ROOT/lib/libtorch_cpu.so ]] || die "TORCH_ROOT has no lib/libtorch_cpu.so: $TORCH_ROOT"
+    return 0
+  fi
+  local stamp=$python_dir/imprint.stamp
+  local cpu="torch $TORCH_VERSION runtime $CUDA_RUNTIME_VERSION cupti $CUDA_CUPTI_VERSION"
+  local wanted=$cpu
+  if $want_cuda; then
+    wanted="$cpu cuda"
+  elif stamp_is "$stamp" "$cpu cuda"; then
+    return 0 # more than is asked for
+  fi
+  stamp_is "$stamp" "$wanted" && [[ -f $python_dir/torch/lib/libtorch_cpu.so ]] && return 0
+  say "libtorch $TORCH_VERSION into build/deps/python"
+  local packages=("torch==$TORCH_VERSION" "nvidia-cuda-runtime==$CUDA_RUNTIME_VERSION"
+    "nvidia-cuda-cupti==$CUDA_CUPTI_VERSION")
+  local options=(--quiet --disable-pip-version-check --no-compile --no-cache-dir)
+  $want_cuda || options+=(--no-deps)
+  local fresh=$python_dir.new
+  rm -rf "$fresh"
+  retry "$venv_dir/bin/pip" install "${options[@]}" --upgrade --target "$fresh" "${packages[@]}" ||
+    die "pip could not install ${packages[*]}"
+  echo "$wanted" >"$fresh/imprint.stamp"
+  rm -rf "$python_dir"
+  mv "$fresh" "$python_dir"
+}
+
+install_lint_tools() {
+  apt_need clang-19 clang-format-19 clang-tidy-19 shellcheck
+  local cargo_bin=${CARGO_HOME:-$HOME/.cargo}/bin
+  if ! PATH="$cargo_bin:$PATH" cargo clippy --version >/dev/null 2>&1 ||
+    ! PATH="$cargo_bin:$PATH" cargo fmt --version >/dev/null 2>&1; then
+    apt_need rust-web-clippy rustfmt-web
+  fi
+  local wanted
+  wanted=$(checksum "$root_dir/deploy/requirements-lint.txt")
+  stamp_is "$venv_dir/imprint-lint.stamp" "$wanted" && return 0
+  retry "$venv_dir/bin/pip" install --quiet --disable-pip-version-check \
+    -r "$root_dir/deploy/requirements-lint.txt" ||
+    die "pip could not install deploy/requirements-lint.txt"
+  echo "$wanted" >"$venv_dir/imprint-lint.stamp"
+}
+
+# One run at a time: quickstart and tests may be started side by side.
+mkdir -p "$deps_dir"
+if command -v flock >/dev/null && [[ -z ${IMPRINT_DEPS_LOCKED:-} ]]; then
+  IMPRINT_DEPS_LOCKED=1 exec flock "$deps_dir/lock" "${BASH_SOURCE[0]}" "$@"
+fi
+
+install_system_packages
+install_venv
+install_torch
+if $want_lint; then install_lint_tools; fi

@@ -1,0 +1,244 @@
+// Copyright 2026 The Imprint Authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "server/app.h"
+
+#include <algorithm>
+#include <optional>
+#include <thread>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
+#include "common/file_util.h"
+#include "common/status_macros.h"
+#include "nlohmann/json.hpp"
+#include "server/model/device.h"
+#include "server/rpc/convert.h"
+#include "server/server_metrics.h"
+#include "spdlog/spdlog.h"
+
+namespace imprint {
+namespace {
+
+// Events that StreamEvents can still give to a late listener.
+constexpr int kEventsInMemory = 1024;
+// After the engine ended what was left over: for the last messages to leave.
+constexpr absl::Duration kLastWords = absl::Seconds(2);
+constexpr rpc::WorkerPoolOptions kQuickPool = {.threads = 2, .max_queue = 1024};
+constexpr rpc::WorkerPoolOptions kSlowPool = {.threads = 2, .max_queue = 64};
+
+int ComputeThreads(const ServerOptions& options) {
+  if (options.threads > 0) return options.threads;
+  return static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
+}
+
+// The last part of the folder's path, for people and metrics.
+std::string ModelName(const std::filesystem::path& folder) {
+  const std::filesystem::path path = std::filesystem::absolute(folder).lexically_normal();
+  return path.has_filename() ? path.filename() : path.parent_path().filename();
+}
+
+}  // namespace
+
+App::App(const ServerOptions& options)
+    : options_(options), clock_(Clock::Real()), events_(clock_, kEventsInMemory) {}
+
+App::~App() {
+  events_.Close();
+  server_ = nullptr;
+  metrics_.RemoveCallbacks();
+}
+
+absl::StatusOr<std::unique_ptr<App>> App::Start(const ServerOptions& options) {
+  std::unique_ptr<App> app(new App(options));
+  IMPRINT_RETURN_IF_ERROR(app->LoadModel());
+  IMPRINT_RETURN_IF_ERROR(app->OpenData());
+  IMPRINT_RETURN_IF_ERROR(app->StartServing());
+  IMPRINT_RETURN_IF_ERROR(app->StartLearning());
+  return app;
+}
+
+absl::Status App::LoadModel() {
+  const int threads = ComputeThreads(options_);
+  model::SetComputeThreads(threads);
+  IMPRINT_ASSIGN_OR_RETURN(model::Placement placement,
+                           model::MakePlacement(options_.device, options_.dtype));
+  IMPRINT_ASSIGN_OR_RETURN(text_, text::TextModel::Load(options_.model));
+  IMPRINT_ASSIGN_OR_RETURN(weights_, model::LoadWeights(options_.model, placement));
+  const model::ModelConfig& config = weights_->config;
+  if (text_->tokenizer().vocab_size() > config.vocab_size) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        (options_.model / "tokenizer.json").string(), " has ", text_->tokenizer().vocab_size(),
+        " tokens, but the model's vocabulary ends at ", config.vocab_size,
+        ": they are not of the same model"));
+  }
+  IMPRINT_ASSIGN_OR_RETURN(model_fingerprint_, model::ModelFingerprint(options_.model));
+  spdlog::info("model {}: {} of {} layers on {}, {}, {} threads", options_.model.string(),
+               config.architecture, config.layers, options_.device, options_.dtype, threads);
+  return absl::OkStatus();
+}
+
+absl::Status App::OpenData() {
+  IMPRINT_RETURN_IF_ERROR(MakePrivateDirectories(options_.data_dir));
+  store::StoreOptions store;
+  store.path = options_.data_dir / "db";
+  store.model_fingerprint = model_fingerprint_;
+  store.tokenizer_fingerprint = text_->fingerprint();
+  IMPRINT_ASSIGN_OR_RETURN(store_, store::Store::Open(store));
+  IMPRINT_ASSIGN_OR_RETURN(log_,
+                           experience::ExperienceLog::Open(store_.get(), options_.log, clock_));
+  version::VersionManagerOptions versions;
+  versions.directory = options_.data_dir / "versions" / "default";
+  versions.model_fingerprint = model_fingerprint_;
+  versions.keep = options_.version_keep;
+  versions.rollback_when_broken = options_.version_rollback_when_broken;
+  IMPRINT_ASSIGN_OR_RETURN(versions_,
+                           version::VersionManager::Open(store_.get(), weights_, versions, clock_));
+  spdlog::info("data {}: version {}, {} experiences", options_.data_dir.string(),
+               versions_->current()->number, log_->last_sequence());
+  return absl::OkStatus();
+}
+
+absl::Status App::StartServing() {
+  share_ = std::make_unique<engine::ComputeShare>(options_.compute_share);
+  engine_ = engine::Engine::Start(options_.engine, share_.get(), metrics_.engine(), clock_);
+  engine_->SetCurrent(versions_->current());
+  chat_ = std::make_unique<engine::Chat>(engine_.get(), text_.get());
+  prober_ = std::make_unique<probe::Prober>(engine_.get(), text_.get());
+  probe::ProbeMakerOptions probes;
+  probes.max_answer_tokens = options_.generator.max_answer_tokens;
+  probes.top_k = options_.generator.top_k;
+  probe_maker_ =
+      std::make_unique<probe::ProbeMaker>(probes, engine_.get(), versions_->base(), text_.get());
+  return absl::OkStatus();
+}
+
+absl::Status App::StartLearning() {
+  ConnectEvents();
+  generator_ = std::make_unique<generator::Generator>(
+      options_.generator, engine_.get(), versions_->base(), text_.get(), probe_maker_.get());
+  generator::RetentionTextOptions retention = options_.retention;
+  retention.model_fingerprint = model_fingerprint_;
+  retention_ =
+      std::make_unique<RetentionSource>(retention, engine_.get(), versions_->base(), text_.get(),
+                                        options_.data_dir / "retention.cache");
+  distiller_ = std::make_unique<update::Distiller>(options_.distiller, weights_, share_.get());
+  gate_ = std::make_unique<update::Gate>(options_.gate, store_.get(), prober_.get());
+  update::UpdaterDeps deps = {
+      .store = store_.get(),
+      .log = log_.get(),
+      .versions = versions_.get(),
+      .engine = engine_.get(),
+      .distiller = distiller_.get(),
+      .gate = gate_.get(),
+      .retention = [this](const auto& cancelled) { return retention_->Get(cancelled); },
+      .replay_share = options_.distiller.replay_share,
+      .metrics = metrics_.update(),
+      .clock = clock_,
+  };
+  IMPRINT_ASSIGN_OR_RETURN(updater_, update::Updater::Start(options_.scheduler, deps));
+  updater_->AddListener([this](const store::JobRecord& job) {
+    v1::Event event;
+    *event.mutable_job() = rpc::ToProto(job, std::nullopt);
+    events_.Publish(std::move(event));
+  });
+  generator_worker_ = std::make_unique<generator::GeneratorWorker>(generator_.get(), log_.get());
+  return absl::OkStatus();
+}
+
+void App::ConnectEvents() {
+  log_->AddListener([this](const store::ExperienceRecord& record) {
+    v1::Event event;
+    // What it says stays out: a thousand events would hold a thousand documents.
+    *event.mutable_experience() =
+        rpc::ToProto(record, log_->IsTraining(record.sequence()), rpc::Content::kWithout);
+    events_.Publish(std::move(event));
+  });
+  versions_->AddListener([this](const store::VersionRecord& record, bool current) {
+    v1::Event event;
+    const rpc::VersionState state = {.current = current, .live = current};
+    *event.mutable_version() =
+        record.number() == 0 ? rpc::BaseVersion(state) : rpc::ToProto(record, state);
+    events_.Publish(std::move(event));
+  });
+}
+
+absl::Status App::Listen() {
+  quick_pool_ = std::make_unique<rpc::WorkerPool>(kQuickPool);
+  slow_pool_ = std::make_unique<rpc::WorkerPool>(kSlowPool);
+  service_deps_ = MakeServiceDeps();
+  AddBuildInfo(service_deps_.info, &metrics_);
+  AddExperienceMetrics(log_.get(), clock_, &metrics_);
+  AddVersionMetrics(versions_.get(), &metrics_);
+  AddStoreMetrics(store_.get(), &metrics_);
+  metrics_.update()->live_version->Set(static_cast<double>(versions_->current()->number));
+  int metrics_port = 0;
+  if (!options_.metrics_listen.empty()) {
+    IMPRINT_ASSIGN_OR_RETURN(metrics_port, metrics_.Listen(options_.metrics_listen));
+  }
+  IMPRINT_ASSIGN_OR_RETURN(server_,
+                           rpc::Server::Start(options_.listen, &service_deps_, metrics_.rpc()));
+  IMPRINT_RETURN_IF_ERROR(WritePortFile(metrics_port));
+  spdlog::info("listening on {} (port {}), admin on port {}, metrics on port {}",
+               options_.listen.address, server_->port(), server_->admin_port(), metrics_port);
+  return absl::OkStatus();
+}
+
+rpc::ServiceDeps App::MakeServiceDeps() {
+  rpc::ServiceDeps deps;
+  deps.store = store_.get();
+  deps.log = log_.get();
+  deps.versions = versions_.get();
+  deps.engine = engine_.get();
+  deps.chat = chat_.get();
+  deps.text = text_.get();
+  deps.probe_maker = probe_maker_.get();
+  deps.prober = prober_.get();
+  deps.updater = updater_.get();
+  deps.events = &events_;
+  deps.quick = quick_pool_.get();
+  deps.slow = slow_pool_.get();
+  deps.clock = clock_;
+  deps.limits = options_.limits;
+  deps.limits.vocab_size = static_cast<int32_t>(weights_->config.vocab_size);
+  deps.query = options_.query;
+  deps.query.window = static_cast<int32_t>(weights_->config.max_positions);
+  deps.info = {.model = ModelName(options_.model),
+               .device = options_.device,
+               .dtype = options_.dtype,
+               .version = ServerVersion(),
+               .start_time = clock_->Now()};
+  return deps;
+}
+
+absl::Status App::WritePortFile(int metrics_port) const {
+  if (options_.port_file.empty()) return absl::OkStatus();
+  const nlohmann::ordered_json ports = {{"listen", server_->port()},
+                                        {"admin_listen", server_->admin_port()},
+                                        {"metrics_listen", metrics_port}};
+  return WriteFileAtomically(options_.port_file, ports.dump() + "\n");
+}
+
+void App::Shutdown() {
+  const absl::Time deadline = clock_->Now() + options_.drain_deadline;
+  spdlog::info("draining for at most {}", absl::FormatDuration(options_.drain_deadline));
+  server_->StopServing();
+  // All calls that use what learns are on the pools: once they are stopped, nobody does.
+  // Those that come later get UNAVAILABLE; an append still becomes durable.
+  quick_pool_->Stop();
+  slow_pool_->Stop();
+  updater_ = nullptr;
+  generator_worker_ = nullptr;
+  engine_->Drain(deadline);
+  events_.Close();
+  server_->Shutdown(deadline + kLastWords);
+  metrics_.RemoveCallbacks();
+  engine_ = nullptr;
+  versions_ = nullptr;
+  log_ = nullptr;
+  store_ = nullptr;
+  spdlog::info("stopped");
+}
+
+}  // namespace imprint

@@ -1,0 +1,59 @@
+// Copyright 2026 The Imprint Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Appends that become durable by one sync: which of them are new, which are repetitions.
+
+#ifndef IMPRINT_SERVER_EXPERIENCE_APPEND_BATCH_H_
+#define IMPRINT_SERVER_EXPERIENCE_APPEND_BATCH_H_
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "server/store/store.h"
+
+namespace imprint::experience {
+
+// Stages appends into one transaction, one after another; then gives the outcome of each.
+// Not thread-safe.
+class AppendBatch {
+ public:
+  // New experiences beyond `room` are refused; `max_waiting` is the limit to name.
+  AppendBatch(const store::Store* store, absl::Time now, int64_t room, int64_t max_waiting);
+
+  // `record` gets its place in the log, unless its request_id is there already: then the
+  // outcome is the stored record, or ALREADY_EXISTS when the bodies differ.
+  void Add(store::Transaction& transaction, store::ExperienceRecord record);
+
+  // Outcomes in the order of Add. `written` is the transaction's: where it is an error, no
+  // append that was new has happened.
+  std::vector<absl::StatusOr<store::ExperienceRecord>> Outcomes(const absl::Status& written);
+
+  // What was staged, in order of sequence.
+  const std::vector<store::ExperienceRecord>& added() const { return added_; }
+
+ private:
+  // Where an outcome comes from: added_ at an index, or settled before the write.
+  struct Outcome {
+    int added = -1;
+    absl::StatusOr<store::ExperienceRecord> settled = absl::UnknownError("");
+  };
+
+  Outcome Stage(store::Transaction& transaction, store::ExperienceRecord record);
+
+  const store::Store* const store_;
+  const absl::Time now_;
+  const int64_t room_;
+  const int64_t max_waiting_;
+  std::vector<store::ExperienceRecord> added_;
+  absl::flat_hash_map<std::string, int> added_by_request_;
+  std::vector<Outcome> outcomes_;
+};
+
+}  // namespace imprint::experience
+
+#endif  // IMPRINT_SERVER_EXPERIENCE_APPEND_BATCH_H_

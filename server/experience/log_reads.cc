@@ -1,0 +1,156 @@
+// Copyright 2026 The Imprint Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// The reads of ExperienceLog.
+
+#include <algorithm>
+#include <iterator>
+#include <utility>
+
+#include "common/status_macros.h"
+#include "server/experience/experience_log.h"
+
+namespace imprint::experience {
+namespace {
+
+// Rows read at once while filtering.
+constexpr int kScanChunk = 256;
+
+// Whether `have` carries all of `wanted`.
+template <typename Map>
+bool Carries(const Map& have, const Labels& wanted) {
+  for (const auto& [key, value] : wanted) {
+    auto found = have.find(key);
+    if (found == have.end() || found->second != value) return false;
+  }
+  return true;
+}
+
+bool IsWaiting(store::StoredState state) {
+  return state == store::STORED_STATE_QUEUED || state == store::STORED_STATE_READY;
+}
+
+}  // namespace
+
+absl::StatusOr<store::ExperienceRecord> ExperienceLog::Get(int64_t sequence) const {
+  return store_->GetExperience(sequence);
+}
+
+absl::StatusOr<std::vector<store::ExperienceRecord>> ExperienceLog::List(const Filter& filter,
+                                                                         int64_t after,
+                                                                         int limit) const {
+  std::vector<store::ExperienceRecord> found;
+  while (static_cast<int>(found.size()) < limit) {
+    const int chunk = filter.labels.empty() ? limit - static_cast<int>(found.size()) : kScanChunk;
+    std::vector<store::ExperienceRecord> records;
+    if (filter.state.has_value()) {
+      IMPRINT_ASSIGN_OR_RETURN(const std::vector<int64_t> sequences,
+                               store_->ListByState(*filter.state, after, chunk));
+      IMPRINT_ASSIGN_OR_RETURN(records, store_->GetExperiences(sequences));
+    } else {
+      IMPRINT_ASSIGN_OR_RETURN(records, store_->ListExperiences(after, chunk));
+    }
+    if (records.empty()) break;
+    after = records.back().sequence();
+    for (store::ExperienceRecord& record : records) {
+      if (static_cast<int>(found.size()) == limit) break;
+      // The row may have moved on since the index was read.
+      if (filter.state.has_value() && record.state() != *filter.state) continue;
+      if (!Carries(record.labels(), filter.labels)) continue;
+      found.push_back(std::move(record));
+    }
+  }
+  return found;
+}
+
+std::optional<int64_t> ExperienceLog::NextQueued(int64_t after) const {
+  absl::MutexLock lock(&mutex_);
+  auto next = index_.queued().upper_bound(after);
+  if (next == index_.queued().end()) return std::nullopt;
+  return next->first;
+}
+
+void ExperienceLog::AwaitQueued(int64_t after, absl::Time deadline) const {
+  absl::MutexLock lock(&mutex_);
+  const int64_t wakes = wakes_;
+  while (!wake_is_due_ && wakes_ == wakes && !stopping_ &&
+         index_.queued().upper_bound(after) == index_.queued().end()) {
+    if (queued_or_woken_.WaitWithDeadline(&mutex_, deadline)) break;
+  }
+  wake_is_due_ = false;
+}
+
+void ExperienceLog::WakeWaiters() {
+  absl::MutexLock lock(&mutex_);
+  ++wakes_;
+  // Somebody may be about to wait, having looked before this call.
+  wake_is_due_ = true;
+  queued_or_woken_.SignalAll();
+}
+
+std::vector<ExperienceLog::ReadyExperience> ExperienceLog::Ready() const {
+  absl::MutexLock lock(&mutex_);
+  std::vector<ReadyExperience> ready;
+  ready.reserve(index_.ready().size());
+  for (const auto& [sequence, waiting] : index_.ready()) {
+    ready.push_back({sequence, waiting.accepted, waiting.target_tokens});
+  }
+  return ready;
+}
+
+int64_t ExperienceLog::CountQueued(int64_t last) const {
+  absl::MutexLock lock(&mutex_);
+  return std::distance(index_.queued().begin(), index_.queued().upper_bound(last));
+}
+
+absl::StatusOr<std::vector<store::ExperienceRecord>> ExperienceLog::Pending(const Labels& labels,
+                                                                            int limit) const {
+  std::vector<int64_t> sequences;
+  {
+    absl::MutexLock lock(&mutex_);
+    auto queued = index_.queued().rbegin();
+    auto ready = index_.ready().rbegin();
+    while (static_cast<int>(sequences.size()) < limit) {
+      const bool more_queued = queued != index_.queued().rend();
+      const bool more_ready = ready != index_.ready().rend();
+      if (!more_queued && !more_ready) break;
+      auto& newest = more_queued && (!more_ready || queued->first > ready->first) ? queued : ready;
+      if (Carries(newest->second.labels, labels)) sequences.push_back(newest->first);
+      ++newest;
+    }
+  }
+  IMPRINT_ASSIGN_OR_RETURN(std::vector<store::ExperienceRecord> records,
+                           store_->GetExperiences(sequences));
+  std::erase_if(records,
+                [](const store::ExperienceRecord& record) { return !IsWaiting(record.state()); });
+  return records;
+}
+
+StateCounts ExperienceLog::Counts() const {
+  absl::MutexLock lock(&mutex_);
+  return {.queued = index_.count(store::STORED_STATE_QUEUED),
+          .ready = index_.count(store::STORED_STATE_READY),
+          .training = static_cast<int64_t>(training_.size()),
+          .integrated = index_.count(store::STORED_STATE_INTEGRATED),
+          .held = index_.count(store::STORED_STATE_HELD),
+          .quarantined = index_.count(store::STORED_STATE_QUARANTINED),
+          .forgotten = index_.count(store::STORED_STATE_FORGOTTEN)};
+}
+
+std::optional<absl::Time> ExperienceLog::OldestWaiting() const {
+  absl::MutexLock lock(&mutex_);
+  std::optional<absl::Time> oldest;
+  for (const StateIndex::WaitingMap* waiting : {&index_.queued(), &index_.ready()}) {
+    if (waiting->empty()) continue;
+    const absl::Time accepted = waiting->begin()->second.accepted;
+    oldest = oldest.has_value() ? std::min(*oldest, accepted) : accepted;
+  }
+  return oldest;
+}
+
+int64_t ExperienceLog::last_sequence() const {
+  absl::MutexLock lock(&mutex_);
+  return index_.last_sequence();
+}
+
+}  // namespace imprint::experience

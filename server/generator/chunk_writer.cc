@@ -1,0 +1,157 @@
+// Copyright 2026 The Imprint Authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "server/generator/chunk_writer.h"
+
+#include <algorithm>
+#include <set>
+#include <utility>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "absl/strings/string_view.h"
+#include "common/status_macros.h"
+#include "server/generator/prompts.h"
+#include "server/generator/sentences.h"
+#include "server/probe/teacher.h"
+
+namespace imprint::generator {
+namespace {
+
+constexpr int kQuestionTokens = 24;
+constexpr int kRewriteTokens = 64;
+// Rounds of questions: greedy first, then sampled, until enough are different.
+constexpr int kQuestionRounds = 3;
+constexpr float kSampledTemperature = 0.8F;
+
+// The question without white space around it; empty when it is none: no question mark, too
+// short or too long.
+std::string CleanQuestion(absl::string_view line) {
+  line = absl::StripAsciiWhitespace(line);
+  const size_t mark = line.find('?');
+  if (mark == absl::string_view::npos) return "";
+  line = line.substr(0, mark + 1);
+  const size_t words = std::count(line.begin(), line.end(), ' ') + 1;
+  if (words < 3 || words > 25) return "";
+  return std::string(line);
+}
+
+// Whether `sentence` says what it is about without the chunk beside it.
+bool NamesSomething(absl::string_view sentence, absl::string_view subject,
+                    const std::vector<Fact>& facts) {
+  if (!subject.empty() && absl::StrContainsIgnoreCase(sentence, subject)) return true;
+  return std::any_of(facts.begin(), facts.end(), [&](const Fact& fact) {
+    return absl::ascii_isupper(fact.text[0]) && absl::StrContains(sentence, fact.text);
+  });
+}
+
+}  // namespace
+
+ChunkWriter::ChunkWriter(engine::Engine& engine, const engine::SharedVersion& base,
+                         const text::TextModel& text, std::string chunk, uint64_t seed,
+                         const std::function<bool()>& cancelled)
+    : engine_(engine),
+      base_(base),
+      text_(text),
+      chunk_(std::move(chunk)),
+      seed_(seed),
+      cancelled_(cancelled),
+      sentences_(SplitSentences(chunk_)),
+      subject_(FindSubject(chunk_)),
+      facts_(FindFacts(sentences_, subject_)),
+      line_stop_ids_(text.stop_ids()) {
+  // Most tokenizers have the end of a line as a token; where one has not, the line is cut out
+  // of what was generated.
+  for (const char* line_end : {"\n", "\n\n"}) {
+    const auto ids = text.EncodeContinuation(line_end);
+    if (ids.ok() && ids->size() == 1) line_stop_ids_.push_back(ids->front());
+  }
+}
+
+absl::StatusOr<std::vector<std::string>> ChunkWriter::Questions(int count) {
+  const std::string subject = subject_.empty() ? "this" : subject_;
+  const std::string prompt = QuestionPrompt(chunk_, subject);
+  const std::vector<std::string> openings = QuestionOpenings(subject, facts_);
+  std::vector<std::string> questions;
+  std::set<std::string> seen;
+  for (int round = 0; round < kQuestionRounds; ++round) {
+    // Half as many again as are wanted: some come out equal or off the subject.
+    const size_t wanted = count - questions.size();
+    std::vector<std::string> asked(
+        openings.begin(), openings.begin() + std::min(openings.size(), wanted + wanted / 2 + 2));
+    std::vector<std::string> prompts;
+    for (const std::string& opening : asked) prompts.push_back(absl::StrCat(prompt, opening));
+    IMPRINT_ASSIGN_OR_RETURN(
+        const std::vector<std::string> endings,
+        Continue(prompts, kQuestionTokens, round == 0 ? 0 : kSampledTemperature, seed_ + round));
+    for (size_t i = 0; i < endings.size(); ++i) {
+      std::string question = CleanQuestion(absl::StrCat(asked[i], endings[i]));
+      if (question.empty() || !NamesSomething(question, subject_, facts_)) continue;
+      if (!seen.insert(NormalForm(question)).second) continue;
+      questions.push_back(std::move(question));
+      if (static_cast<int>(questions.size()) == count) return questions;
+    }
+  }
+  return questions;
+}
+
+absl::StatusOr<std::vector<std::string>> ChunkWriter::Rewrites(int count) {
+  std::vector<std::string> prompts;
+  for (const std::string& sentence : sentences_) {
+    if (static_cast<int>(prompts.size()) == count) break;
+    prompts.push_back(RewritePrompt(sentence, subject_.empty() ? "this" : subject_));
+  }
+  IMPRINT_ASSIGN_OR_RETURN(const std::vector<std::string> lines,
+                           Continue(prompts, kRewriteTokens, 0, seed_));
+  std::set<std::string> seen;
+  for (const std::string& sentence : sentences_) seen.insert(NormalForm(sentence));
+  std::vector<std::string> rewrites;
+  for (const std::string& line : lines) {
+    std::string rewrite(absl::StripAsciiWhitespace(line));
+    const bool ended = !rewrite.empty() && absl::ascii_ispunct(rewrite.back());
+    if (!ended || !IsGrounded(rewrite, chunk_) || !seen.insert(NormalForm(rewrite)).second) {
+      continue;
+    }
+    rewrites.push_back(std::move(rewrite));
+  }
+  return rewrites;
+}
+
+std::vector<std::string> ChunkWriter::OpenQuestions(int count) const {
+  if (subject_.empty()) return {};
+  std::vector<std::string> questions = generator::OpenQuestions(subject_, facts_);
+  questions.resize(std::min<size_t>(questions.size(), count));
+  return questions;
+}
+
+absl::StatusOr<std::vector<std::string>> ChunkWriter::Continue(
+    const std::vector<std::string>& prompts, int max_tokens, float temperature, uint64_t seed) {
+  std::vector<std::vector<int32_t>> encoded;
+  for (const std::string& prompt : prompts) {
+    IMPRINT_ASSIGN_OR_RETURN(std::vector<int32_t> ids, text_.EncodeText(prompt));
+    encoded.push_back(std::move(ids));
+  }
+  const int32_t shared = probe::SharedPrefix(encoded);
+  std::vector<engine::GenerateRequest> requests;
+  for (size_t i = 0; i < encoded.size(); ++i) {
+    requests.push_back({.version = base_,
+                        .prompt = std::move(encoded[i]),
+                        .max_tokens = max_tokens,
+                        .sampling = {.temperature = temperature, .top_p = 0.95F, .seed = seed + i},
+                        .stop_ids = line_stop_ids_,
+                        .shared_prefix = shared,
+                        .priority = engine::Priority::kBackground});
+  }
+  IMPRINT_ASSIGN_OR_RETURN(const std::vector<engine::GenerateResult> results,
+                           engine_.GenerateAll(std::move(requests), cancelled_));
+  std::vector<std::string> lines;
+  for (const engine::GenerateResult& result : results) {
+    IMPRINT_ASSIGN_OR_RETURN(const std::string continuation, text_.Decode(result.tokens));
+    lines.push_back(std::string(continuation.substr(0, continuation.find('\n'))));
+  }
+  return lines;
+}
+
+}  // namespace imprint::generator

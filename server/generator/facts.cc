@@ -1,0 +1,192 @@
+// Copyright 2026 The Imprint Authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "server/generator/facts.h"
+
+#include <algorithm>
+#include <map>
+#include <set>
+#include <utility>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
+#include "absl/strings/string_view.h"
+
+namespace imprint::generator {
+namespace {
+
+// Words that begin a sentence in capitals without being a name.
+const std::set<absl::string_view>& SentenceOpeners() {
+  static const auto* words = new std::set<absl::string_view>{
+      "a",       "about", "after",   "all",     "also",    "although", "an",      "and",
+      "another", "as",    "at",      "because", "before",  "both",     "but",     "by",
+      "during",  "each",  "every",   "for",     "from",    "he",       "her",     "here",
+      "his",     "how",   "however", "i",       "if",      "in",       "instead", "it",
+      "its",     "many",  "most",    "my",      "no",      "not",      "now",     "of",
+      "on",      "once",  "one",     "only",    "our",     "she",      "since",   "so",
+      "some",    "that",  "the",     "their",   "then",    "there",    "these",   "they",
+      "this",    "those", "though",  "three",   "through", "to",       "today",   "two",
+      "under",   "until", "we",      "what",    "when",    "where",    "which",   "while",
+      "who",     "why",   "with",    "yes",     "you",     "your",     "user",    "assistant"};
+  return *words;
+}
+
+bool IsJoiner(absl::string_view word) {
+  return word == "of" || word == "de" || word == "von" || word == "van" || word == "da" ||
+         word == "del" || word == "la" || word == "der" || word == "al";
+}
+
+struct Word {
+  absl::string_view text;    // without punctuation around it
+  bool ends_phrase = false;  // punctuation follows it
+};
+
+bool IsWordByte(char c) {
+  return absl::ascii_isalnum(c) || c == '\'' || c == '-' || static_cast<unsigned char>(c) >= 0x80;
+}
+
+std::vector<Word> Words(absl::string_view sentence) {
+  std::vector<Word> words;
+  for (absl::string_view raw :
+       absl::StrSplit(sentence, absl::ByAnyChar(" \t\n"), absl::SkipEmpty())) {
+    size_t begin = 0;
+    while (begin < raw.size() && !IsWordByte(raw[begin])) ++begin;
+    size_t end = raw.size();
+    while (end > begin && !IsWordByte(raw[end - 1])) --end;
+    if (begin == end) continue;
+    absl::string_view text = raw.substr(begin, end - begin);
+    if (absl::EndsWith(text, "'s")) text.remove_suffix(2);
+    if (begin > 0 && !words.empty()) words.back().ends_phrase = true;
+    words.push_back({text, end != raw.size() || text.size() != end - begin});
+  }
+  return words;
+}
+
+bool IsCapitalised(absl::string_view word) { return !word.empty() && absl::ascii_isupper(word[0]); }
+bool IsNumber(absl::string_view word) { return !word.empty() && absl::ascii_isdigit(word[0]); }
+
+const std::set<absl::string_view>& NumberWords() {
+  static const auto* words = new std::set<absl::string_view>{
+      "two",     "three",    "four",   "five",    "six",      "seven",    "eight",
+      "nine",    "ten",      "eleven", "twelve",  "thirteen", "fourteen", "fifteen",
+      "sixteen", "eighteen", "twenty", "thirty",  "forty",    "fifty",    "sixty",
+      "seventy", "eighty",   "ninety", "hundred", "thousand", "dozen"};
+  return *words;
+}
+
+// The names of one sentence in order.
+std::vector<std::string> NamesOf(absl::string_view sentence) {
+  std::vector<std::string> names;
+  const std::vector<Word> words = Words(sentence);
+  size_t i = 0;
+  while (i < words.size()) {
+    const bool opener = SentenceOpeners().contains(absl::AsciiStrToLower(words[i].text));
+    if (!IsCapitalised(words[i].text) || opener) {
+      ++i;
+      continue;
+    }
+    size_t end = i + 1;  // one past the last capitalised word of the run
+    for (size_t next = end; next < words.size() && !words[next - 1].ends_phrase; ++next) {
+      if (IsCapitalised(words[next].text) || (IsNumber(words[next].text) && next == end)) {
+        end = next + 1;
+      } else if (!IsJoiner(words[next].text)) {
+        break;
+      }
+    }
+    names.push_back(
+        absl::StrJoin(words.begin() + i, words.begin() + end, " ",
+                      [](std::string* out, const Word& word) { absl::StrAppend(out, word.text); }));
+    i = end;
+  }
+  return names;
+}
+
+// Numbers with the two words after them, as far as one phrase goes.
+std::vector<std::string> NumbersOf(absl::string_view sentence) {
+  std::vector<std::string> numbers;
+  const std::vector<Word> words = Words(sentence);
+  for (size_t i = 0; i < words.size(); ++i) {
+    if (!IsNumber(words[i].text) && !NumberWords().contains(absl::AsciiStrToLower(words[i].text))) {
+      continue;
+    }
+    std::string number(words[i].text);
+    const size_t first = i;
+    while (i + 1 < words.size() && i - first < 2 && !words[i].ends_phrase) {
+      const absl::string_view next = words[i + 1].text;
+      if (SentenceOpeners().contains(next) && !NumberWords().contains(next)) break;
+      absl::StrAppend(&number, " ", next);
+      ++i;
+    }
+    numbers.push_back(std::move(number));
+  }
+  return numbers;
+}
+
+}  // namespace
+
+std::vector<std::string> FindNames(absl::string_view text) {
+  std::vector<std::string> names;
+  for (absl::string_view line :
+       absl::StrSplit(text, absl::ByAnyChar("\n.!?;:"), absl::SkipEmpty())) {
+    for (std::string& name : NamesOf(line)) names.push_back(std::move(name));
+  }
+  return names;
+}
+
+std::string FindSubject(absl::string_view text) {
+  const std::vector<std::string> names = FindNames(text);
+  std::string subject;
+  int most = 0;
+  for (const std::string& candidate : names) {
+    int count = 0;
+    for (const std::string& name : names) {
+      if (absl::StrContains(candidate, name) || absl::StrContains(name, candidate)) ++count;
+    }
+    if (count > most) {
+      most = count;
+      subject = candidate;
+    }
+  }
+  return subject;
+}
+
+std::vector<Fact> FindFacts(const std::vector<std::string>& sentences, absl::string_view subject) {
+  std::vector<Fact> facts;
+  std::set<std::string> seen = {NormalForm(subject)};
+  for (size_t i = 0; i < sentences.size(); ++i) {
+    std::vector<std::string> spans = NamesOf(sentences[i]);
+    for (std::string& number : NumbersOf(sentences[i])) spans.push_back(std::move(number));
+    for (std::string& span : spans) {
+      if (seen.insert(NormalForm(span)).second) {
+        facts.push_back({std::move(span), static_cast<int>(i)});
+      }
+    }
+  }
+  return facts;
+}
+
+bool IsGrounded(absl::string_view sentence, absl::string_view source) {
+  std::set<std::string> known;
+  for (const Word& word : Words(source)) known.insert(absl::AsciiStrToLower(word.text));
+  const std::vector<Word> words = Words(sentence);
+  for (size_t i = 0; i < words.size(); ++i) {
+    const bool is_name = IsCapitalised(words[i].text) && i > 0;
+    if (!is_name && !IsNumber(words[i].text)) continue;
+    const std::string lower = absl::AsciiStrToLower(words[i].text);
+    if (!known.contains(lower) && !SentenceOpeners().contains(lower)) return false;
+  }
+  return true;
+}
+
+std::string NormalForm(absl::string_view sentence) {
+  std::string form;
+  for (const Word& word : Words(sentence)) {
+    absl::StrAppend(&form, form.empty() ? "" : " ", absl::AsciiStrToLower(word.text));
+  }
+  return form;
+}
+
+}  // namespace imprint::generator

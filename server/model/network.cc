@@ -1,0 +1,106 @@
+// Copyright 2026 The Imprint Authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "server/model/network.h"
+
+#include <cstring>
+
+#include "ATen/ATen.h"
+#include "ATen/core/grad_mode.h"
+#include "server/model/operators.h"
+#include "server/model/packed_attention.h"
+
+namespace imprint::model {
+namespace {
+
+at::Tensor Embed(const Weights& weights, absl::Span<const int32_t> tokens) {
+  const at::Tensor ids = at::empty({static_cast<int64_t>(tokens.size())},
+                                   at::TensorOptions().device(at::kCPU).dtype(at::kInt));
+  std::memcpy(ids.data_ptr<int32_t>(), tokens.data(), tokens.size() * sizeof(int32_t));
+  return weights.embedding.index_select(0, ids.to(weights.placement.device));
+}
+
+// One block: h + attention(norm(h)), then h + mlp(norm(h)).
+class Block {
+ public:
+  Block(const Weights& weights, int64_t index, const Adapter* adapter)
+      : config_(weights.config),
+        index_(index),
+        layer_(weights.layers[static_cast<size_t>(index)]),
+        adapter_(adapter) {}
+
+  // Without gradients `hidden` is overwritten.
+  at::Tensor Run(const at::Tensor& hidden, PackedAttention& attention) const {
+    at::Tensor normed = RmsNorm(hidden, layer_.input_norm, config_.rms_norm_eps);
+    at::Tensor qkv =
+        Apply({}, normed, layer_.query_key_value, layer_.query_key_value_bias, Linear::kQuery, 3);
+    if (config_.qk_norm) qkv = NormQueryAndKey(qkv);
+    const at::Tensor attended = attention.Run(index_, qkv);
+    const at::Tensor middle = Apply(hidden, attended, Of(layer_.linear, Linear::kOutput),
+                                    Of(layer_.bias, Linear::kOutput), Linear::kOutput, 1);
+    normed = RmsNorm(middle, layer_.post_attention_norm, config_.rms_norm_eps);
+    const at::Tensor gate_up =
+        Apply({}, normed, layer_.gate_up, layer_.gate_up_bias, Linear::kGate, 2);
+    return Apply(middle, SwiGlu(gate_up), Of(layer_.linear, Linear::kDown),
+                 Of(layer_.bias, Linear::kDown), Linear::kDown, 1);
+  }
+
+ private:
+  static const at::Tensor& Of(const at::Tensor (&tensors)[kLinearsPerLayer], Linear linear) {
+    return tensors[static_cast<int>(linear)];
+  }
+
+  // The `count` maps from `first` on, which share their input.
+  at::Tensor Apply(const at::Tensor& residual, const at::Tensor& x, const at::Tensor& weight,
+                   const at::Tensor& bias, Linear first, size_t count) const {
+    LinearMaps maps = {weight, bias, {}, 0};
+    if (adapter_ != nullptr) {
+      maps.pairs = absl::MakeConstSpan(adapter_->layers[static_cast<size_t>(index_)])
+                       .subspan(static_cast<size_t>(first), count);
+      maps.scale = adapter_->scale;
+    }
+    return ApplyLinear(residual, x, maps);
+  }
+
+  at::Tensor NormQueryAndKey(const at::Tensor& qkv) const {
+    const at::Tensor heads = qkv.view({qkv.size(0), -1, config_.head_dim});
+    const std::vector<at::Tensor> parts =
+        heads.split_with_sizes({config_.heads, config_.kv_heads, config_.kv_heads}, 1);
+    const at::Tensor normed =
+        at::cat({RmsNorm(parts[0], layer_.query_norm, config_.rms_norm_eps),
+                 RmsNorm(parts[1], layer_.key_norm, config_.rms_norm_eps), parts[2]},
+                1);
+    return normed.view(qkv.sizes());
+  }
+
+  const ModelConfig& config_;
+  const int64_t index_;
+  const LayerWeights& layer_;
+  const Adapter* const adapter_;
+};
+
+}  // namespace
+
+at::Tensor Network::Forward(const Weights& weights, absl::Span<const int32_t> tokens,
+                            absl::Span<const Segment> segments, const ForwardOptions& options) {
+  const bool with_grad = at::GradMode::is_enabled() && options.adapter != nullptr;
+  const at::AutoGradMode grad_mode(with_grad);
+  PackedAttention attention(weights, static_cast<int64_t>(tokens.size()), segments, with_grad);
+  at::Tensor hidden = Embed(weights, tokens);
+  for (int64_t layer = 0; layer < weights.config.layers; ++layer) {
+    if (options.layer_hook) options.layer_hook();
+    hidden = Block(weights, layer, options.adapter).Run(hidden, attention);
+    if (options.layer_hook && hidden.requires_grad()) {
+      // Runs when the gradient of this layer's output is known: before its backward pass.
+      hidden.register_hook([hook = options.layer_hook](const at::Tensor&) { hook(); });
+    }
+  }
+  attention.AdvanceCaches();
+  return RmsNorm(hidden, weights.final_norm, weights.config.rms_norm_eps);
+}
+
+at::Tensor Network::Logits(const Weights& weights, const at::Tensor& hidden) {
+  return at::linear(hidden, weights.head).to(at::kFloat);
+}
+
+}  // namespace imprint::model

@@ -1,0 +1,269 @@
+// Copyright 2026 The Imprint Authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "server/options.h"
+
+#include <limits>
+#include <sstream>
+
+#include "CLI/CLI.hpp"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
+
+namespace imprint {
+namespace {
+
+constexpr int kBadFlags = 2;
+constexpr size_t kHelpColumn = 44;
+constexpr double kMaxInt = std::numeric_limits<int>::max();
+constexpr double kMaxInt64 = 1e18;
+
+// Flags of one kind, under one heading of --help.
+class FlagGroup {
+ public:
+  FlagGroup(CLI::App* app, std::string name) : app_(*app), name_(std::move(name)) {}
+
+  template <typename Value>
+  CLI::Option* Add(const std::string& flag, Value& value, const std::string& help) {
+    return app_.add_option(flag, value, help)->capture_default_str()->group(name_);
+  }
+  // With bounds, both included.
+  template <typename Value>
+  CLI::Option* Add(const std::string& flag, Value& value, double low, double high,
+                   const std::string& help) {
+    return Add(flag, value, help)->check(CLI::Range(low, high))->type_name(TypeName(value));
+  }
+  CLI::Option* AddPath(const std::string& flag, std::filesystem::path& value,
+                       const std::string& help) {
+    return app_
+        .add_option_function<std::string>(
+            flag, [&value](const std::string& text) { value = text; }, help)
+        ->type_name("PATH")
+        ->group(name_);
+  }
+  CLI::Option* AddDuration(const std::string& flag, absl::Duration& value,
+                           const std::string& help) {
+    auto parse = [&value, flag](const std::string& text) {
+      if (!absl::ParseDuration(text, &value) || value < absl::ZeroDuration()) {
+        throw CLI::ValidationError(
+            flag, absl::StrCat("\"", text, "\" is not a duration such as 500ms, 60s or 5m"));
+      }
+    };
+    return app_.add_option_function<std::string>(flag, parse, help)
+        ->default_str(absl::FormatDuration(value))
+        ->type_name("DURATION")
+        ->group(name_);
+  }
+  CLI::Option* AddSwitch(const std::string& flag, bool& value, const std::string& help) {
+    return app_.add_flag(flag, value, help)->group(name_);
+  }
+
+ private:
+  static const char* TypeName(double) { return "NUMBER"; }
+  static const char* TypeName(int64_t) { return "COUNT"; }
+  static const char* TypeName(int32_t) { return "COUNT"; }
+
+  CLI::App& app_;
+  const std::string name_;
+};
+
+void AddServerFlags(CLI::App* app, ServerOptions* options) {
+  FlagGroup model(app, "Model");
+  model.AddPath("--model", options->model, "Hugging Face folder of the base model")->required();
+  model.AddPath("--data_dir", options->data_dir, "folder of everything the server keeps; made")
+      ->required();
+  model.Add("--device", options->device, "cpu or cuda:N");
+  model.Add("--dtype", options->dtype, "precision of the weights: bf16 or f32")
+      ->check(CLI::IsMember({"bf16", "f32"}));
+  model.Add("--threads", options->threads, 0, 4096, "threads of one operator; 0: all cores");
+
+  FlagGroup listen(app, "Listening");
+  listen.Add("--listen", options->listen.address, "gRPC address; port 0: any free one");
+  listen.Add("--admin_listen", options->listen.admin_address,
+             "address of the AdminService; empty: that of --listen");
+  listen.Add("--metrics_listen", options->metrics_listen,
+             "address of Prometheus' /metrics; empty: off");
+  listen.AddSwitch("--allow_insecure_listen", options->allow_insecure_listen,
+                   "allow addresses beyond this machine without TLS");
+  listen.Add("--tls_cert", options->listen.tls_certificate_file, "PEM file of the certificates");
+  listen.Add("--tls_key", options->listen.tls_key_file, "PEM file of the private key");
+  listen.AddPath("--port_file", options->port_file,
+                 "file that gets the bound ports as JSON once the server listens");
+  listen.AddDuration("--drain_deadline", options->drain_deadline,
+                     "how long running queries may go on after SIGTERM");
+
+  FlagGroup logging(app, "Logging");
+  logging.Add("--log_level", options->log_level, "least level that is logged")
+      ->check(CLI::IsMember({"trace", "debug", "info", "warn", "error"}));
+  logging.Add("--log_format", options->log_format, "text or json")
+      ->check(CLI::IsMember({"text", "json"}));
+}
+
+void AddServingFlags(CLI::App* app, ServerOptions* options) {
+  FlagGroup inject(app, "Injecting");
+  inject.Add("--inject.max_bytes", options->limits.max_inject_bytes, 1, 1 << 30,
+             "largest experience, and largest prompt");
+  inject.Add("--inject.max_waiting", options->log.max_waiting, 1, kMaxInt64,
+             "experiences that may wait for generation or training");
+  inject.Add("--inject.max_pending_appends", options->log.max_pending_appends, 1, kMaxInt,
+             "appends that may wait for a sync");
+
+  FlagGroup serve(app, "Serving");
+  serve.Add("--serve.max_running", options->engine.max_running, 1, 4096,
+            "sequences that run at once");
+  serve.Add("--serve.max_waiting", options->engine.max_waiting, 0, kMaxInt,
+            "queries that may wait beyond those");
+  serve.Add("--serve.prefill_chunk", options->engine.prefill_chunk, 1, kMaxInt,
+            "prompt tokens prefilled in one step");
+  serve.Add("--serve.kv_tokens", options->engine.kv_tokens, 1, kMaxInt64,
+            "tokens of keys and values in memory");
+  serve.Add("--serve.default_max_tokens", options->query.default_max_tokens, 1, kMaxInt,
+            "tokens of an answer where the query does not say");
+  serve.Add("--serve.max_outbox", options->query.max_outbox, 1, kMaxInt,
+            "pieces of an answer that may wait for a slow reader");
+  serve.Add("--pending.max_tokens", options->limits.max_pending_tokens, 1, kMaxInt,
+            "tokens that pending_context may take");
+
+  FlagGroup version(app, "Versions");
+  version.Add("--version.keep", options->version_keep, 0, kMaxInt,
+              "versions kept on disk besides the current one and its parent");
+  version.AddDuration("--version.drain_deadline", options->engine.drain_deadline,
+                      "how long streams of an older version may go on");
+  version.AddSwitch("--version.rollback_when_broken", options->version_rollback_when_broken,
+                    "go back to the nearest whole version when the current one's files are broken");
+}
+
+void AddLearningFlags(CLI::App* app, ServerOptions* options) {
+  FlagGroup generator(app, "Writing target sentences");
+  generator.Add("--generator.targets_per_100_tokens", options->generator.targets_per_100_tokens, 0,
+                10000, "target sentences for each 100 tokens of context");
+  generator.Add("--generator.min_targets", options->generator.min_targets, 1, kMaxInt,
+                "at least so many for one chunk of context");
+  generator.Add("--generator.max_targets", options->generator.max_targets, 1, kMaxInt,
+                "at most so many for one chunk of context");
+  generator.Add("--generator.probe_share", options->generator.probe_share, 0, 1,
+                "share of the questions kept apart as probes");
+  generator.Add("--generator.max_answer_tokens", options->generator.max_answer_tokens, 1, kMaxInt,
+                "tokens of an answer");
+  generator.Add("--generator.chunk_tokens", options->generator.chunk_tokens, 16, kMaxInt,
+                "tokens of context in one chunk");
+
+  FlagGroup retention(app, "Retention text");
+  retention.AddPath("--retention.corpus", options->retention.corpus,
+                    "text file; without: sampled from the base model");
+  retention.Add("--retention.train_texts", options->retention.train_texts, 1, kMaxInt,
+                "texts trained on");
+  retention.Add("--retention.heldout_texts", options->retention.heldout_texts, 1, kMaxInt,
+                "texts that retention is measured on");
+  retention.Add("--retention.text_tokens", options->retention.text_tokens, 2, kMaxInt,
+                "tokens of a text");
+}
+
+void AddUpdateFlags(CLI::App* app, ServerOptions* options) {
+  FlagGroup update(app, "Updating");
+  update.Add("--update.min_batch", options->scheduler.min_batch, 1, kMaxInt,
+             "a job starts when so many experiences are ready");
+  update.Add("--update.min_tokens", options->scheduler.min_tokens, 1, kMaxInt,
+             "... or target sentences of so many tokens");
+  update.AddDuration("--update.max_age", options->scheduler.max_age,
+                     "... or the oldest has waited so long");
+  update.Add("--update.max_batch", options->scheduler.max_batch, 1, kMaxInt,
+             "experiences in one job");
+  update.Add("--update.rank", options->distiller.rank, 1, 4096, "rank of the adapters");
+  update.Add("--update.alpha", options->distiller.alpha, 1e-6, 1e6, "alpha of the adapters");
+  update.Add("--update.learning_rate", options->distiller.learning_rate, 1e-9, 1,
+             "highest learning rate");
+  update.Add("--update.batch_tokens", options->distiller.batch_tokens, 1, kMaxInt,
+             "tokens of one training step");
+  update.Add("--update.epochs", options->distiller.max_epochs, 1, 10000,
+             "passes over the target sentences at most");
+  update.Add("--update.retention_share", options->distiller.retention_share, 0, 100,
+             "retention tokens for each new target token");
+  update.Add("--update.replay_share", options->distiller.replay_share, 0, 100,
+             "replayed target sentences for each new one");
+  update.Add("--update.learned_kl", options->distiller.learned_kl, 0, 100,
+             "KL per token, in nats, at which a sentence counts as learned");
+  update.Add("--update.top_k", options->generator.top_k, 1, 1024,
+             "the teacher's most likely tokens stored for each target token");
+  update.Add("--update.compute_share", options->compute_share, 0.05, 0.95,
+             "share of the device that training gets while queries never pause");
+  update.Add("--update.max_bytes", options->distiller.max_bytes, 0, kMaxInt64,
+             "memory that training may take; 0: no limit");
+
+  FlagGroup gate(app, "The gate before a publish");
+  gate.Add("--gate.max_retention_kl", options->gate.max_retention_kl, 0, 100,
+           "KL from the base model on retention text, nats per token");
+  gate.Add("--gate.min_efficacy", options->gate.min_efficacy, -100, 1,
+           "mean efficacy that new experiences must reach");
+  gate.Add("--gate.max_earlier_loss", options->gate.max_earlier_loss, 0, 100,
+           "how far the efficacy of earlier experiences may fall");
+  gate.Add("--gate.earlier_sample", options->gate.earlier_sample, 0, kMaxInt,
+           "earlier experiences asked");
+}
+
+// What no single flag can tell; empty: all is well.
+std::string Contradiction(const ServerOptions& options) {
+  const rpc::ListenOptions& listen = options.listen;
+  if (listen.tls_certificate_file.empty() != listen.tls_key_file.empty()) {
+    return "--tls_cert and --tls_key: give both or none";
+  }
+  if (listen.address.empty()) return "--listen: must not be empty";
+  if (options.generator.min_targets > options.generator.max_targets) {
+    return "--generator.min_targets: is greater than --generator.max_targets";
+  }
+  if (options.allow_insecure_listen) return "";
+  const bool has_tls = !listen.tls_certificate_file.empty();
+  auto refuse = [](absl::string_view flag, absl::string_view address, absl::string_view way_out) {
+    return absl::StrCat(flag, ": ", address, " can be reached from other machines; ", way_out,
+                        " or --allow_insecure_listen");
+  };
+  constexpr absl::string_view kUseTls = "give --tls_cert and --tls_key,";
+  if (!has_tls && !rpc::IsLocalAddress(listen.address)) {
+    return refuse("--listen", listen.address, kUseTls);
+  }
+  if (!has_tls && !listen.admin_address.empty() && !rpc::IsLocalAddress(listen.admin_address)) {
+    return refuse("--admin_listen", listen.admin_address, kUseTls);
+  }
+  if (!options.metrics_listen.empty() && !rpc::IsLocalAddress(options.metrics_listen)) {
+    return refuse("--metrics_listen", options.metrics_listen, "give an address of this machine");
+  }
+  return "";
+}
+
+ExitRequest BadFlags(absl::string_view message) {
+  return {kBadFlags, absl::StrCat("imprintd: ", message, "\nimprintd --help lists the flags\n")};
+}
+
+}  // namespace
+
+std::variant<ServerOptions, ExitRequest> ParseOptions(int argc, const char* const* argv) {
+  ServerOptions options;
+  CLI::App app("Imprint: serves a language model and writes what it is told into its weights.",
+               "imprintd");
+  app.get_formatter()->column_width(kHelpColumn);
+  app.set_help_flag("--help,-h", "print this text");
+  app.set_version_flag("--version", absl::StrCat("imprintd ", ServerVersion()),
+                       "print the version");
+  AddServerFlags(&app, &options);
+  AddServingFlags(&app, &options);
+  AddLearningFlags(&app, &options);
+  AddUpdateFlags(&app, &options);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::Success& asked) {
+    std::ostringstream text;
+    app.exit(asked, text, text);
+    return ExitRequest{0, text.str()};
+  } catch (const CLI::ParseError& error) {
+    return BadFlags(error.what());
+  }
+  if (std::string contradiction = Contradiction(options); !contradiction.empty()) {
+    return BadFlags(contradiction);
+  }
+  options.retention.top_k = options.generator.top_k;
+  return options;
+}
+
+std::string ServerVersion() { return IMPRINT_VERSION; }
+
+}  // namespace imprint

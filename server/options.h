@@ -1,0 +1,74 @@
+// Copyright 2026 The Imprint Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// The one flag parser of the server: command line in, option structs of the rooms out.
+
+#ifndef IMPRINT_SERVER_OPTIONS_H_
+#define IMPRINT_SERVER_OPTIONS_H_
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <variant>
+
+#include "absl/time/time.h"
+#include "server/engine/engine.h"
+#include "server/experience/experience_log.h"
+#include "server/generator/generator.h"
+#include "server/generator/retention_text.h"
+#include "server/rpc/server.h"
+#include "server/rpc/service_deps.h"
+#include "server/update/distiller.h"
+#include "server/update/gate.h"
+#include "server/update/scheduler.h"
+
+namespace imprint {
+
+// A field is set by the flag of its name, or as the room's header says.
+struct ServerOptions {
+  std::filesystem::path model;
+  std::filesystem::path data_dir;
+  std::string device = "cpu";
+  std::string dtype = "bf16";
+  int threads = 0;  // 0: all cores
+
+  rpc::ListenOptions listen;
+  bool allow_insecure_listen = false;
+  std::string metrics_listen = "127.0.0.1:9464";  // empty: off
+  // Gets the bound ports as JSON once the server listens; empty: none.
+  std::filesystem::path port_file;
+  absl::Duration drain_deadline = absl::Seconds(30);
+
+  std::string log_level = "info";
+  std::string log_format = "text";
+
+  rpc::Limits limits;
+  rpc::QueryLimits query;
+  engine::EngineOptions engine;
+  experience::ExperienceLogOptions log;
+  int version_keep = 8;
+  bool version_rollback_when_broken = false;
+  generator::GeneratorOptions generator;
+  generator::RetentionTextOptions retention;
+  update::SchedulerOptions scheduler;
+  update::DistillerOptions distiller;
+  // Share of the device that training gets while queries never pause.
+  double compute_share = 0.5;
+  update::GateOptions gate;
+};
+
+// The process is to end: with a text (help, version, or an error) and its exit code.
+struct ExitRequest {
+  int code = 0;
+  std::string message;
+};
+
+// Bad flags: code 2 and a message that names the flag. --help, --version: code 0.
+std::variant<ServerOptions, ExitRequest> ParseOptions(int argc, const char* const* argv);
+
+// The release, "0.1.0".
+std::string ServerVersion();
+
+}  // namespace imprint
+
+#endif  // IMPRINT_SERVER_OPTIONS_H_

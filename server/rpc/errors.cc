@@ -1,0 +1,115 @@
+// Copyright 2026 The Imprint Authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "server/rpc/errors.h"
+
+#include <optional>
+#include <utility>
+
+#include "absl/strings/cord.h"
+#include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
+#include "google/rpc/error_details.pb.h"
+#include "google/rpc/status.pb.h"
+
+namespace imprint::rpc {
+namespace {
+
+// Payloads of absl::Status that become details.
+constexpr char kErrorInfoUrl[] = "type.googleapis.com/google.rpc.ErrorInfo";
+constexpr char kBadRequestUrl[] = "type.googleapis.com/google.rpc.BadRequest";
+
+template <typename Message>
+Message PayloadOrDefault(const absl::Status& status, const char* url) {
+  Message message;
+  if (absl::optional<absl::Cord> payload = status.GetPayload(url); payload.has_value()) {
+    message.ParseFromString(std::string(*payload));
+  }
+  return message;
+}
+
+// How long a client should wait before it tries again; nullopt where that does not help.
+std::optional<absl::Duration> RetryDelay(absl::StatusCode code) {
+  switch (code) {
+    case absl::StatusCode::kAborted:
+      return absl::Milliseconds(100);
+    case absl::StatusCode::kResourceExhausted:
+    case absl::StatusCode::kUnavailable:
+      return absl::Seconds(1);
+    default:
+      return std::nullopt;
+  }
+}
+
+}  // namespace
+
+absl::Status WithReason(absl::Status status, absl::string_view reason,
+                        const std::map<std::string, std::string>& metadata) {
+  if (status.ok()) return status;
+  google::rpc::ErrorInfo info;
+  info.set_reason(std::string(reason));
+  for (const auto& [key, value] : metadata) (*info.mutable_metadata())[key] = value;
+  status.SetPayload(kErrorInfoUrl, absl::Cord(info.SerializeAsString()));
+  return status;
+}
+
+absl::Status FieldError(absl::string_view field, absl::string_view description) {
+  FieldErrors errors;
+  errors.Add(std::string(field), std::string(description));
+  return errors.ToStatus();
+}
+
+void FieldErrors::Add(std::string field, std::string description) {
+  violations_.push_back({std::move(field), std::move(description)});
+}
+
+void FieldErrors::AddIfError(std::string field, const absl::Status& status) {
+  if (!status.ok()) Add(std::move(field), std::string(status.message()));
+}
+
+absl::Status FieldErrors::ToStatus() const {
+  if (violations_.empty()) return absl::OkStatus();
+  google::rpc::BadRequest bad_request;
+  for (const Violation& violation : violations_) {
+    google::rpc::BadRequest::FieldViolation& added = *bad_request.add_field_violations();
+    added.set_field(violation.field);
+    added.set_description(violation.description);
+  }
+  const Violation& first = violations_.front();
+  std::string message = absl::StrCat(first.field, ": ", first.description);
+  if (violations_.size() > 1) {
+    absl::StrAppend(&message, " (and ", violations_.size() - 1, " more)");
+  }
+  absl::Status status = WithReason(absl::InvalidArgumentError(message), kReasonInvalidField,
+                                   {{"field", first.field}});
+  status.SetPayload(kBadRequestUrl, absl::Cord(bad_request.SerializeAsString()));
+  return status;
+}
+
+grpc::Status ToGrpcStatus(const absl::Status& status) {
+  if (status.ok()) return grpc::Status::OK;
+  google::rpc::Status details;
+  details.set_code(static_cast<int>(status.code()));
+  details.set_message(std::string(status.message()));
+
+  auto info = PayloadOrDefault<google::rpc::ErrorInfo>(status, kErrorInfoUrl);
+  info.set_domain(kErrorDomain);
+  if (info.reason().empty()) info.set_reason(absl::StatusCodeToString(status.code()));
+  details.add_details()->PackFrom(info);
+
+  if (auto bad_request = PayloadOrDefault<google::rpc::BadRequest>(status, kBadRequestUrl);
+      bad_request.field_violations_size() > 0) {
+    details.add_details()->PackFrom(bad_request);
+  }
+  if (std::optional<absl::Duration> delay = RetryDelay(status.code()); delay.has_value()) {
+    google::rpc::RetryInfo retry;
+    retry.mutable_retry_delay()->set_seconds(absl::ToInt64Seconds(*delay));
+    retry.mutable_retry_delay()->set_nanos(
+        static_cast<int32_t>(absl::ToInt64Nanoseconds(*delay % absl::Seconds(1))));
+    details.add_details()->PackFrom(retry);
+  }
+  return grpc::Status(static_cast<grpc::StatusCode>(status.code()), std::string(status.message()),
+                      details.SerializeAsString());
+}
+
+}  // namespace imprint::rpc

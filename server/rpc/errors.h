@@ -1,0 +1,68 @@
+// Copyright 2026 The Imprint Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Errors as clients see them: canonical codes with google.rpc details. ErrorInfo always,
+// BadRequest with the fields, RetryInfo where trying again helps.
+
+#ifndef IMPRINT_SERVER_RPC_ERRORS_H_
+#define IMPRINT_SERVER_RPC_ERRORS_H_
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/strings/string_view.h"
+#include "grpcpp/support/status.h"
+
+namespace imprint::rpc {
+
+// ErrorInfo.domain.
+inline constexpr char kErrorDomain[] = "imprint";
+
+// ErrorInfo.reason, for programs; part of the API. An error that carries none of these
+// has its code's name as the reason.
+inline constexpr char kReasonInvalidField[] = "INVALID_FIELD";
+inline constexpr char kReasonInvalidUtf8[] = "INVALID_UTF8";
+inline constexpr char kReasonUnreadableRequest[] = "UNREADABLE_REQUEST";
+inline constexpr char kReasonRequestIdConflict[] = "REQUEST_ID_CONFLICT";
+inline constexpr char kReasonExperienceNotFound[] = "EXPERIENCE_NOT_FOUND";
+inline constexpr char kReasonJobNotFound[] = "JOB_NOT_FOUND";
+inline constexpr char kReasonProbeNotFound[] = "PROBE_NOT_FOUND";
+inline constexpr char kReasonVersionNotFound[] = "VERSION_NOT_FOUND";
+inline constexpr char kReasonVersionNotLive[] = "VERSION_NOT_LIVE";
+inline constexpr char kReasonReaderTooSlow[] = "READER_TOO_SLOW";
+inline constexpr char kReasonEventsDropped[] = "EVENTS_DROPPED";
+inline constexpr char kReasonServerBusy[] = "SERVER_BUSY";
+inline constexpr char kReasonDraining[] = "DRAINING";
+
+// `status` with ErrorInfo's reason and metadata; OK stays OK.
+absl::Status WithReason(absl::Status status, absl::string_view reason,
+                        const std::map<std::string, std::string>& metadata = {});
+
+// INVALID_ARGUMENT about one field, named as in the request ("messages[2].role").
+absl::Status FieldError(absl::string_view field, absl::string_view description);
+
+// Collects all that is wrong with a request, so that its caller learns it at once.
+class FieldErrors {
+ public:
+  void Add(std::string field, std::string description);
+  // Takes INVALID_ARGUMENT's message as the description; OK adds nothing.
+  void AddIfError(std::string field, const absl::Status& status);
+  // OK when nothing was added.
+  absl::Status ToStatus() const;
+
+ private:
+  struct Violation {
+    std::string field;
+    std::string description;
+  };
+  std::vector<Violation> violations_;
+};
+
+// With its details serialized as gRPC carries them.
+grpc::Status ToGrpcStatus(const absl::Status& status);
+
+}  // namespace imprint::rpc
+
+#endif  // IMPRINT_SERVER_RPC_ERRORS_H_

@@ -1,0 +1,135 @@
+// Copyright 2026 The Imprint Authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "server/rpc/server.h"
+
+#include <algorithm>
+#include <limits>
+#include <mutex>
+#include <thread>
+#include <utility>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "common/file_util.h"
+#include "common/status_macros.h"
+#include "grpcpp/ext/proto_server_reflection_plugin.h"
+#include "grpcpp/grpcpp.h"
+#include "grpcpp/health_check_service_interface.h"
+#include "server/rpc/call_observer.h"
+
+namespace imprint::rpc {
+namespace {
+
+// Room for targets, probes and framing beside an experience that is just too large, so
+// that its caller gets our error with its field rather than gRPC's.
+constexpr int64_t kReceiveSlackBytes = int64_t{4} << 20;
+
+// Plugins are gRPC's globals: for all servers made after this.
+void InitGrpcOnce() {
+  static std::once_flag once;
+  std::call_once(once, [] {
+    CaptureProtobufLog();
+    grpc::EnableDefaultHealthCheckService(true);
+    grpc::reflection::InitProtoReflectionServerBuilderPlugin();
+  });
+}
+
+absl::StatusOr<std::shared_ptr<grpc::ServerCredentials>> Credentials(const ListenOptions& options) {
+  if (options.tls_certificate_file.empty()) return grpc::InsecureServerCredentials();
+  grpc::SslServerCredentialsOptions ssl;
+  grpc::SslServerCredentialsOptions::PemKeyCertPair pair;
+  IMPRINT_ASSIGN_OR_RETURN(pair.private_key, ReadFile(options.tls_key_file));
+  IMPRINT_ASSIGN_OR_RETURN(pair.cert_chain, ReadFile(options.tls_certificate_file));
+  ssl.pem_key_cert_pairs.push_back(std::move(pair));
+  return grpc::SslServerCredentials(ssl);
+}
+
+struct Listening {
+  std::unique_ptr<grpc::Server> server;
+  int port = 0;
+};
+
+absl::StatusOr<Listening> Listen(const std::string& address, const ListenOptions& options,
+                                 const std::vector<grpc::Service*>& services,
+                                 const ServiceDeps& deps, metrics::RpcMetrics* metrics) {
+  IMPRINT_ASSIGN_OR_RETURN(std::shared_ptr<grpc::ServerCredentials> credentials,
+                           Credentials(options));
+  grpc::ServerBuilder builder;
+  Listening listening;
+  builder.AddListeningPort(address, std::move(credentials), &listening.port);
+  // Else a second server binds the same port and takes half of the calls.
+  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+  builder.SetMaxReceiveMessageSize(static_cast<int>(std::min<int64_t>(
+      deps.limits.max_inject_bytes + kReceiveSlackBytes, std::numeric_limits<int>::max())));
+  for (grpc::Service* service : services) builder.RegisterService(service);
+  std::vector<std::unique_ptr<grpc::experimental::ServerInterceptorFactoryInterface>> observers;
+  observers.push_back(std::make_unique<CallObserverFactory>(metrics));
+  builder.experimental().SetInterceptorCreators(std::move(observers));
+  listening.server = builder.BuildAndStart();
+  const bool is_unix = absl::StartsWith(address, "unix:");
+  if (listening.server == nullptr || (listening.port == 0 && !is_unix)) {
+    return absl::UnavailableError(absl::StrCat(
+        "cannot listen on ", address,
+        ": the port is taken, the address is not this machine's, or the TLS files are not a "
+        "certificate and its key"));
+  }
+  if (is_unix) listening.port = 0;
+  return listening;
+}
+
+}  // namespace
+
+bool IsLocalAddress(absl::string_view address) {
+  if (absl::StartsWith(address, "unix:")) return true;
+  const absl::string_view host = address.substr(0, address.rfind(':'));
+  return host == "localhost" || host == "[::1]" || absl::StartsWith(host, "127.");
+}
+
+absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ListenOptions& options,
+                                                      const ServiceDeps* deps,
+                                                      metrics::RpcMetrics* metrics) {
+  InitGrpcOnce();
+  std::unique_ptr<Server> server(new Server(deps));
+  std::vector<grpc::Service*> services = {&server->imprint_service_};
+  if (options.admin_address.empty()) services.push_back(&server->admin_service_);
+  IMPRINT_ASSIGN_OR_RETURN(Listening listening,
+                           Listen(options.address, options, services, *deps, metrics));
+  server->port_ = listening.port;
+  server->admin_port_ = listening.port;
+  server->servers_.push_back(std::move(listening.server));
+  if (!options.admin_address.empty()) {
+    IMPRINT_ASSIGN_OR_RETURN(Listening admin, Listen(options.admin_address, options,
+                                                     {&server->admin_service_}, *deps, metrics));
+    server->admin_port_ = admin.port;
+    server->servers_.push_back(std::move(admin.server));
+  }
+  const bool two = server->servers_.size() == 2;
+  auto set_serving = [](grpc::Server& listener, const char* service) {
+    listener.GetHealthCheckService()->SetServingStatus(service, true);
+  };
+  set_serving(*server->servers_.front(), v1::ImprintService::service_full_name());
+  set_serving(*server->servers_[two ? 1 : 0], v1::AdminService::service_full_name());
+  return server;
+}
+
+Server::~Server() { Shutdown(absl::InfinitePast()); }
+
+void Server::StopServing() {
+  for (const auto& server : servers_) server->GetHealthCheckService()->Shutdown();
+}
+
+void Server::Shutdown(absl::Time deadline) {
+  // At the same time: each waits for its own calls.
+  std::vector<std::thread> threads;
+  for (const auto& server : servers_) {
+    threads.emplace_back([&server, deadline] {
+      server->Shutdown(absl::ToChronoTime(deadline));
+      server->Wait();
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  servers_.clear();
+}
+
+}  // namespace imprint::rpc

@@ -1,0 +1,70 @@
+// Copyright 2026 The Imprint Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// The listening gRPC servers: addresses, TLS, health, reflection, start and stop.
+
+#ifndef IMPRINT_SERVER_RPC_SERVER_H_
+#define IMPRINT_SERVER_RPC_SERVER_H_
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "grpcpp/server.h"
+#include "server/metrics/metrics.h"
+#include "server/rpc/admin_service.h"
+#include "server/rpc/imprint_service.h"
+#include "server/rpc/service_deps.h"
+
+namespace imprint::rpc {
+
+struct ListenOptions {
+  // "127.0.0.1:50051", "[::1]:0", "unix:/run/imprint.sock" (--listen).
+  std::string address = "127.0.0.1:50051";
+  // The AdminService's own; empty: at `address` as well (--admin_listen).
+  std::string admin_address;
+  // PEM files; both or none (--tls_cert, --tls_key).
+  std::string tls_certificate_file;
+  std::string tls_key_file;
+};
+
+// Whether only this machine can reach the address.
+bool IsLocalAddress(absl::string_view address);
+
+// Thread-safe.
+class Server {
+ public:
+  // Listens and serves; health is SERVING from then on. UNAVAILABLE naming the address when
+  // it cannot be had. `deps` and `metrics` outlive the server.
+  static absl::StatusOr<std::unique_ptr<Server>> Start(const ListenOptions& options,
+                                                       const ServiceDeps* deps,
+                                                       metrics::RpcMetrics* metrics);
+  // Shuts down at once.
+  ~Server();
+
+  // What was bound; 0 for a unix socket.
+  int port() const { return port_; }
+  int admin_port() const { return admin_port_; }
+
+  // Health says NOT_SERVING; calls are still taken.
+  void StopServing();
+  // Takes no new calls, waits for those that run until `deadline`, then cancels them.
+  void Shutdown(absl::Time deadline);
+
+ private:
+  explicit Server(const ServiceDeps* deps) : imprint_service_(deps), admin_service_(deps) {}
+
+  ImprintServiceImpl imprint_service_;
+  AdminServiceImpl admin_service_;
+  int port_ = 0;
+  int admin_port_ = 0;
+  // One, or two where the admin service has an address of its own.
+  std::vector<std::unique_ptr<grpc::Server>> servers_;
+};
+
+}  // namespace imprint::rpc
+
+#endif  // IMPRINT_SERVER_RPC_SERVER_H_

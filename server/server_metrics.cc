@@ -1,0 +1,80 @@
+// Copyright 2026 The Imprint Authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "server/server_metrics.h"
+
+#include <algorithm>
+#include <optional>
+#include <string>
+
+#include "absl/time/time.h"
+
+namespace imprint {
+
+void AddExperienceMetrics(const experience::ExperienceLog* log, const Clock* clock,
+                          metrics::Metrics* metrics) {
+  using experience::StateCounts;
+  auto add = [&](const char* state, int64_t (*count)(const StateCounts&)) {
+    metrics->AddCallbackGauge("imprint_experiences", "Experiences by state.", {{"state", state}},
+                              [log, count] { return static_cast<double>(count(log->Counts())); });
+  };
+  add("queued", [](const StateCounts& counts) { return counts.queued; });
+  add("ready", [](const StateCounts& counts) { return counts.ready - counts.training; });
+  add("training", [](const StateCounts& counts) { return counts.training; });
+  add("integrated", [](const StateCounts& counts) { return counts.integrated; });
+  add("held", [](const StateCounts& counts) { return counts.held; });
+  add("quarantined", [](const StateCounts& counts) { return counts.quarantined; });
+  add("forgotten", [](const StateCounts& counts) { return counts.forgotten; });
+  metrics->AddCallbackGauge(
+      "imprint_oldest_waiting_seconds",
+      "Age of the oldest experience that waits for generation or training; 0: none waits.", {},
+      [log, clock] {
+        const std::optional<absl::Time> oldest = log->OldestWaiting();
+        if (!oldest.has_value()) return 0.0;
+        return std::max(0.0, absl::ToDoubleSeconds(clock->Now() - *oldest));
+      });
+  metrics->AddCallbackGauge("imprint_last_sequence",
+                            "Highest sequence number of an experience that is durable.", {},
+                            [log] { return static_cast<double>(log->last_sequence()); });
+}
+
+void AddVersionMetrics(const version::VersionManager* versions, metrics::Metrics* metrics) {
+  metrics->AddCallbackGauge("imprint_versions_in_memory",
+                            "Versions whose weights are in memory, the base among them.", {},
+                            [versions] { return static_cast<double>(versions->Live().size()); });
+}
+
+void AddStoreMetrics(const store::Store* store, metrics::Metrics* metrics) {
+  auto read = [store](const char* property) {
+    return [store, property] {
+      return static_cast<double>(store->GetIntProperty(property).value_or(0));
+    };
+  };
+  metrics->AddCallbackGauge("imprint_rocksdb_live_data_bytes", "RocksDB's estimate of live data.",
+                            {}, read("rocksdb.estimate-live-data-size"));
+  metrics->AddCallbackGauge("imprint_rocksdb_sst_bytes", "Bytes in RocksDB's table files.", {},
+                            read("rocksdb.total-sst-files-size"));
+  metrics->AddCallbackGauge("imprint_rocksdb_memtable_bytes", "Bytes in RocksDB's memtables.", {},
+                            read("rocksdb.cur-size-all-mem-tables"));
+  metrics->AddCallbackGauge("imprint_rocksdb_estimated_keys", "RocksDB's estimate of its keys.", {},
+                            read("rocksdb.estimate-num-keys"));
+  metrics->AddCallbackGauge("imprint_rocksdb_running_compactions", "Compactions that run now.", {},
+                            read("rocksdb.num-running-compactions"));
+  metrics->AddCallbackCounter("imprint_rocksdb_background_errors_total",
+                              "Errors of RocksDB's background work.", {},
+                              read("rocksdb.background-errors"));
+}
+
+void AddBuildInfo(const rpc::ServerInfo& info, metrics::Metrics* metrics) {
+  metrics->AddCallbackGauge("imprint_build_info", "What runs here; always 1.",
+                            {{"version", info.version},
+                             {"model", info.model},
+                             {"device", info.device},
+                             {"dtype", info.dtype}},
+                            [] { return 1.0; });
+  metrics->AddCallbackGauge(
+      "imprint_start_time_seconds", "When the server started, in Unix time.", {},
+      [start = absl::ToUnixMillis(info.start_time)] { return static_cast<double>(start) / 1000; });
+}
+
+}  // namespace imprint

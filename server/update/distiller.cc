@@ -1,0 +1,294 @@
+// Copyright 2026 The Imprint Authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "server/update/distiller.h"
+
+#include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
+
+#include <algorithm>
+#include <cmath>
+#include <new>
+#include <numbers>
+#include <utility>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/time/clock.h"
+#include "common/status_macros.h"
+#include "server/model/network.h"
+#include "server/update/adamw.h"
+#include "server/update/kl_loss.h"
+#include "server/update/packer.h"
+#include "server/update/target_pool.h"
+#include "server/update/training_batch.h"
+#include "server/update/training_memory.h"
+
+namespace imprint::update {
+namespace {
+
+using Records = std::vector<const store::TargetRecord*>;
+using Sentences = std::vector<TrainingSentence>;
+
+// The learning rate does not fall below this share of its peak: the last epochs of a job
+// that ends early would else have been spent for nothing.
+constexpr double kFinalLearningRate = 0.1;
+
+// The sentences of a job: new ones, then replayed ones; and the retention text.
+struct Material {
+  Sentences targets;
+  Sentences retention;
+};
+
+absl::StatusOr<Material> Read(const DistillInput& input, const model::ModelConfig& config) {
+  Material material;
+  const auto read = [&config](const Records& records, Sentences& sentences) {
+    for (const store::TargetRecord* record : records) {
+      absl::StatusOr<TrainingSentence> sentence = MakeTrainingSentence(*record, config);
+      if (!sentence.ok()) return sentence.status();
+      sentences.push_back(*std::move(sentence));
+    }
+    return absl::OkStatus();
+  };
+  IMPRINT_RETURN_IF_ERROR(read(input.targets, material.targets));
+  IMPRINT_RETURN_IF_ERROR(read(input.replay, material.targets));
+  IMPRINT_RETURN_IF_ERROR(read(input.retention, material.retention));
+  return material;
+}
+
+std::vector<PackItem> ItemsOf(const Sentences& sentences, const std::vector<size_t>& chosen) {
+  std::vector<PackItem> items;
+  for (const size_t i : chosen) items.push_back(sentences[i].item);
+  return items;
+}
+
+// Holds the device for one step.
+class ComputeTurn {
+ public:
+  explicit ComputeTurn(engine::ComputeShare* share) : share_(share) {
+    if (share_ != nullptr) share_->BeginTraining();
+  }
+  ~ComputeTurn() {
+    if (share_ != nullptr) share_->EndTraining();
+  }
+  ComputeTurn(const ComputeTurn&) = delete;
+  ComputeTurn& operator=(const ComputeTurn&) = delete;
+
+ private:
+  engine::ComputeShare* const share_;
+};
+
+// The parameters of a trained adapter require gradients; those of a finished one do not.
+model::Adapter SetRequiresGrad(model::Adapter adapter, bool requires_grad) {
+  for (at::Tensor& parameter : adapter.Parameters()) {
+    parameter.mutable_grad().reset();
+    parameter.requires_grad_(requires_grad);
+  }
+  return adapter;
+}
+
+// One run of Distiller::Train.
+class Training {
+ public:
+  Training(const DistillerOptions& options, const model::Weights& base, engine::ComputeShare* share,
+           model::Adapter adapter, Material material)
+      : options_(options),
+        base_(base),
+        share_(share),
+        adapter_(SetRequiresGrad(std::move(adapter), true)),
+        optimizer_(
+            {.beta1 = options.beta1, .beta2 = options.beta2, .weight_decay = options.weight_decay},
+            adapter_.Parameters()),
+        targets_(std::move(material.targets)),
+        retention_(std::move(material.retention)),
+        pool_(targets_.size(), options.learned_kl, options.seed),
+        retention_seen_(retention_.size(), /*learned_kl=*/0, options.seed),
+        retention_deck_(retention_.size(), options.seed + 1) {}
+
+  absl::StatusOr<DistillResult> Run(const std::function<void(const DistillProgress&)>& on_progress,
+                                    const std::function<bool()>& cancelled) {
+    const absl::Time start = absl::Now();
+    for (int epoch = 0; epoch < options_.max_epochs && !pool_.Learned(); ++epoch) {
+      const std::vector<size_t> targets = pool_.NextEpoch();
+      const std::vector<size_t> retention = DrawRetention(targets);
+      const std::vector<BatchPlan> plans = PlanBatches(
+          ItemsOf(targets_, targets), ItemsOf(retention_, retention), options_.batch_tokens);
+      for (size_t i = 0; i < plans.size(); ++i) {
+        if (cancelled && cancelled()) {
+          return absl::CancelledError(
+              absl::StrCat("training was cancelled after step ", progress_.step));
+        }
+        const double epochs = epoch + static_cast<double>(i) / static_cast<double>(plans.size());
+        std::vector<size_t> batch_targets, batch_retention;
+        for (const size_t j : plans[i].targets) batch_targets.push_back(targets[j]);
+        for (const size_t j : plans[i].retention) batch_retention.push_back(retention[j]);
+        IMPRINT_RETURN_IF_ERROR(
+            Step(batch_targets, batch_retention, LearningRate(epochs / options_.max_epochs)));
+        progress_.total_steps =
+            progress_.step + static_cast<int>(plans.size() - i - 1 +
+                                              plans.size() * (options_.max_epochs - epoch - 1));
+        progress_.loss = pool_.MeanKl();
+        progress_.retention_loss = retention_seen_.MeanKl();
+        progress_.seconds = absl::ToDoubleSeconds(absl::Now() - start);
+        if (on_progress) on_progress(progress_);
+      }
+    }
+    progress_.total_steps = progress_.step;
+    return DistillResult{
+        std::make_shared<const model::Adapter>(SetRequiresGrad(std::move(adapter_), false)),
+        progress_};
+  }
+
+ private:
+  // As many texts as make `retention_share` tokens for each target token of the epoch.
+  std::vector<size_t> DrawRetention(const std::vector<size_t>& targets) {
+    std::vector<size_t> drawn;
+    if (retention_.empty()) return drawn;
+    double wanted = 0;
+    for (const size_t i : targets) wanted += static_cast<double>(targets_[i].item.target.size());
+    wanted *= options_.retention_share;
+    while (wanted > 0) {
+      drawn.push_back(retention_deck_.Next());
+      wanted -= static_cast<double>(retention_[drawn.back()].item.target.size());
+    }
+    return drawn;
+  }
+
+  // `done`: share of the planned epochs, in [0, 1). Linear warm-up, then half a cosine.
+  double LearningRate(double done) const {
+    const double cosine = 0.5 * (1 + std::cos(std::numbers::pi * done));
+    const double decayed = kFinalLearningRate + (1 - kFinalLearningRate) * cosine;
+    const double warm = (progress_.step + 1) / static_cast<double>(options_.warmup_steps + 1);
+    return options_.learning_rate * std::min(warm, 1.0) * decayed;
+  }
+
+  // Forward, backward, check, step.
+  absl::Status Step(const std::vector<size_t>& targets, const std::vector<size_t>& retention,
+                    double learning_rate) {
+    const ComputeTurn turn(share_);
+    const at::AutoGradMode with_grad(true);
+    std::vector<const TrainingSentence*> target_sentences, retention_sentences;
+    for (const size_t i : targets) target_sentences.push_back(&targets_[i]);
+    for (const size_t i : retention) retention_sentences.push_back(&retention_[i]);
+    const TrainingBatch batch = MakeTrainingBatch(target_sentences, retention_sentences,
+                                                  options_.retention_share, base_.placement.device);
+
+    model::ForwardOptions forward;
+    forward.adapter = &adapter_;
+    if (share_ != nullptr) forward.layer_hook = [share = share_] { share->Yield(); };
+    const at::Tensor hidden =
+        model::Network::Forward(base_, batch.packed.tokens, batch.packed.segments, forward);
+    const KlLoss loss =
+        TopKKlLoss(base_, hidden.detach().index_select(0, batch.target_rows), batch.teacher,
+                   batch.weight_T, /*with_grad=*/true, forward.layer_hook);
+    const int step = progress_.step + 1;
+    if (!std::isfinite(loss.sum)) {
+      return absl::InternalError(absl::StrCat("loss of step ", step, " is not finite"));
+    }
+    // The rows are all different, so that this is a copy and not a sum, whose order a GPU
+    // does not fix.
+    at::Tensor grad_hidden = at::zeros_like(hidden);
+    grad_hidden.index_copy_(0, batch.target_rows, loss.grad_hidden_TD.to(hidden.scalar_type()));
+    optimizer_.ZeroGradients();
+    hidden.backward(grad_hidden);
+    const double norm = optimizer_.GradientNorm();
+    if (!std::isfinite(norm)) {
+      return absl::InternalError(absl::StrCat("gradient of step ", step, " is not finite"));
+    }
+    const double divisor = options_.clip_norm > 0 ? std::max(1.0, norm / options_.clip_norm) : 1;
+    optimizer_.Step(learning_rate, divisor);
+    progress_.step = step;
+    progress_.tokens += static_cast<int64_t>(batch.packed.tokens.size());
+    RecordKl(targets, retention, batch, loss.kl_T);
+    return absl::OkStatus();
+  }
+
+  void RecordKl(const std::vector<size_t>& targets, const std::vector<size_t>& retention,
+                const TrainingBatch& batch, const at::Tensor& kl_T) {
+    int64_t row = 0;
+    for (size_t i = 0; i < batch.tokens.size(); ++i) {
+      const double kl = kl_T.narrow(0, row, batch.tokens[i]).sum().item<double>();
+      row += batch.tokens[i];
+      if (i < targets.size()) {
+        pool_.Record(targets[i], kl, batch.tokens[i]);
+      } else {
+        retention_seen_.Record(retention[i - targets.size()], kl, batch.tokens[i]);
+      }
+    }
+  }
+
+  const DistillerOptions& options_;
+  const model::Weights& base_;
+  engine::ComputeShare* const share_;
+  model::Adapter adapter_;
+  AdamW optimizer_;
+  const Sentences targets_;
+  const Sentences retention_;
+  TargetPool pool_;
+  TargetPool retention_seen_;  // only for its mean
+  Deck retention_deck_;
+  DistillProgress progress_;
+};
+
+absl::Status OutOfMemory(int64_t estimate) {
+  return absl::ResourceExhaustedError(
+      absl::StrFormat("training ran out of memory (it was estimated to need %d bytes); lower "
+                      "--update.batch_tokens or --update.rank",
+                      estimate));
+}
+
+}  // namespace
+
+Distiller::Distiller(const DistillerOptions& options, std::shared_ptr<const model::Weights> base,
+                     engine::ComputeShare* share)
+    : options_(options), base_(std::move(base)), share_(share) {}
+
+absl::StatusOr<DistillResult> Distiller::Train(
+    const model::Adapter* start, const DistillInput& input,
+    const std::function<void(const DistillProgress&)>& progress,
+    const std::function<bool()>& cancelled) {
+  if (input.targets.empty()) {
+    return absl::InvalidArgumentError("a training without target sentences");
+  }
+
+  IMPRINT_ASSIGN_OR_RETURN(Material material, Read(input, base_->config));
+
+  // One sentence may be longer than a step was meant to be.
+  size_t longest = static_cast<size_t>(options_.batch_tokens);
+  for (const Sentences* sentences : {&material.targets, &material.retention}) {
+    for (const TrainingSentence& sentence : *sentences) {
+      longest = std::max(longest, sentence.item.prompt.size() + sentence.item.target.size());
+    }
+  }
+  const int64_t batch_tokens = static_cast<int64_t>(longest);
+  const int64_t rank = start == nullptr ? options_.rank : start->rank;
+  const int64_t estimate =
+      EstimateTrainingMemory(base_->config, base_->placement, rank, batch_tokens).total();
+  if (options_.max_bytes > 0 && estimate > options_.max_bytes) {
+    return absl::ResourceExhaustedError(absl::StrFormat(
+        "training needs about %d bytes (rank %d, steps of %d tokens); the limit is %d "
+        "(--update.max_bytes); lower --update.batch_tokens or --update.rank",
+        estimate, rank, batch_tokens, options_.max_bytes));
+  }
+  try {
+    model::Adapter adapter = start == nullptr
+                                 ? model::Adapter::Make(base_->config, base_->placement, rank,
+                                                        options_.alpha, options_.seed)
+                                 : start->Clone();
+    return Training(options_, *base_, share_, std::move(adapter), std::move(material))
+        .Run(progress, cancelled);
+  } catch (const std::bad_alloc&) {
+    return OutOfMemory(estimate);
+  } catch (const c10::OutOfMemoryError&) {
+    return OutOfMemory(estimate);
+  } catch (const c10::Error& error) {
+    // The CPU's allocator throws no type of its own.
+    if (absl::StrContains(error.what_without_backtrace(), "can't allocate memory")) {
+      return OutOfMemory(estimate);
+    }
+    return absl::InternalError(absl::StrCat("training: ", error.what_without_backtrace()));
+  }
+}
+
+}  // namespace imprint::update

@@ -1,0 +1,165 @@
+// Copyright 2026 The Imprint Authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "server/update/job_ledger.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
+#include "common/status_macros.h"
+#include "spdlog/spdlog.h"
+
+namespace imprint::update {
+namespace {
+
+// Jobs read for the unfinished ones. They are among the newest: nothing new is planned
+// while halves of a rejected batch wait, and a batch of n comes to fewer than 2n jobs.
+constexpr int kJobsRead = 4096;
+constexpr int kPage = 512;
+
+}  // namespace
+
+bool IsOver(store::StoredJobState state) {
+  switch (state) {
+    case store::STORED_JOB_STATE_COMMITTED:
+    case store::STORED_JOB_STATE_REJECTED:
+    case store::STORED_JOB_STATE_FAILED:
+    case store::STORED_JOB_STATE_CANCELLED:
+      return true;
+    default:
+      return false;
+  }
+}
+
+std::string StateName(store::StoredJobState state) {
+  return std::string(absl::StripPrefix(store::StoredJobState_Name(state), "STORED_JOB_STATE_"));
+}
+
+JobLedger::JobLedger(store::Store* store, experience::ExperienceLog* log, const Clock* clock)
+    : store_(store), log_(log), clock_(clock) {}
+
+absl::StatusOr<std::vector<store::JobRecord>> JobLedger::Unfinished() const {
+  std::vector<store::JobRecord> unfinished;
+  int64_t before = 0;
+  for (int read = 0; read < kJobsRead; read += kPage) {
+    IMPRINT_ASSIGN_OR_RETURN(const std::vector<store::JobRecord> page,
+                             store_->ListJobs(before, kPage));
+    for (const store::JobRecord& job : page) {
+      if (!IsOver(job.state())) unfinished.push_back(job);
+    }
+    if (page.size() < kPage) break;
+    before = page.back().id();
+  }
+  std::reverse(unfinished.begin(), unfinished.end());
+  return unfinished;
+}
+
+absl::StatusOr<store::JobRecord> JobLedger::Plan(const std::vector<int64_t>& sequences,
+                                                 int64_t parent_version) {
+  store::JobRecord job;
+  IMPRINT_RETURN_IF_ERROR(store_->Transact([&](store::Transaction& transaction) {
+    job = StagePlanned(transaction, sequences, parent_version);
+    return absl::OkStatus();
+  }));
+  Tell(job);
+  return job;
+}
+
+store::JobRecord JobLedger::StagePlanned(store::Transaction& transaction,
+                                         const std::vector<int64_t>& sequences,
+                                         int64_t parent_version) const {
+  const int64_t now = absl::ToUnixMicros(clock_->Now());
+  store::JobRecord job;
+  job.set_id(transaction.NextJob());
+  job.set_version(transaction.NextVersion());
+  job.set_state(store::STORED_JOB_STATE_PLANNED);
+  job.set_parent_version(parent_version);
+  job.mutable_sequences()->Add(sequences.begin(), sequences.end());
+  job.set_attempt(1);
+  job.set_create_time_micros(now);
+  job.set_update_time_micros(now);
+  transaction.PutJob(job);
+  return job;
+}
+
+void JobLedger::StageAdvance(store::Transaction& transaction, store::JobRecord& job,
+                             store::StoredJobState state, const std::string& reason) const {
+  job.set_state(state);
+  job.set_state_reason(reason);
+  job.set_update_time_micros(absl::ToUnixMicros(clock_->Now()));
+  transaction.PutJob(job);
+}
+
+absl::Status JobLedger::Advance(store::JobRecord& job, store::StoredJobState state,
+                                const std::string& reason) {
+  store::JobRecord advanced = job;
+  IMPRINT_RETURN_IF_ERROR(store_->Transact([&](store::Transaction& transaction) {
+    StageAdvance(transaction, advanced, state, reason);
+    return absl::OkStatus();
+  }));
+  job = std::move(advanced);
+  Tell(job);
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::vector<store::JobRecord>> JobLedger::EndUnfit(store::JobRecord& job,
+                                                                  store::StoredJobState state,
+                                                                  const std::string& reason) {
+  const std::vector<int64_t> sequences(job.sequences().begin(), job.sequences().end());
+  store::JobRecord ended = job;
+  std::vector<store::JobRecord> halves;
+  IMPRINT_RETURN_IF_ERROR(Write([&](store::Transaction& transaction) -> absl::Status {
+    StageAdvance(transaction, ended, state, reason);
+    if (sequences.size() == 1) {
+      return log_->StageSetAside(transaction, sequences, store::STORED_STATE_QUARANTINED,
+                                 absl::StrCat("jobs/", job.id(), ": ", reason));
+    }
+    const auto middle = sequences.begin() + static_cast<int64_t>(sequences.size() / 2);
+    halves.push_back(StagePlanned(transaction, {sequences.begin(), middle}, job.parent_version()));
+    halves.push_back(StagePlanned(transaction, {middle, sequences.end()}, job.parent_version()));
+    return absl::OkStatus();
+  }));
+  job = std::move(ended);
+  Tell(job);
+  for (const store::JobRecord& half : halves) Tell(half);
+  return halves;
+}
+
+absl::Status JobLedger::Cancel(store::JobRecord& job) {
+  const std::vector<int64_t> sequences(job.sequences().begin(), job.sequences().end());
+  store::JobRecord cancelled = job;
+  IMPRINT_RETURN_IF_ERROR(Write([&](store::Transaction& transaction) -> absl::Status {
+    StageAdvance(transaction, cancelled, store::STORED_JOB_STATE_CANCELLED, "cancelled on command");
+    return log_->StageSetAside(transaction, sequences, store::STORED_STATE_HELD,
+                               absl::StrCat("jobs/", job.id(), " was cancelled"));
+  }));
+  job = std::move(cancelled);
+  Tell(job);
+  return absl::OkStatus();
+}
+
+absl::Status JobLedger::Write(absl::FunctionRef<absl::Status(store::Transaction&)> stage) {
+  const absl::Status written = store_->Transact(stage);
+  if (const absl::Status refreshed = log_->Refresh(); !refreshed.ok()) {
+    spdlog::warn("the experience log is behind the store: {}", refreshed.ToString());
+  }
+  return written;
+}
+
+void JobLedger::AddListener(Listener listener) {
+  absl::MutexLock lock(&mutex_);
+  listeners_.push_back(std::move(listener));
+}
+
+void JobLedger::Tell(const store::JobRecord& job) const {
+  std::vector<Listener> listeners;
+  {
+    absl::MutexLock lock(&mutex_);
+    listeners = listeners_;
+  }
+  for (const Listener& listener : listeners) listener(job);
+}
+
+}  // namespace imprint::update

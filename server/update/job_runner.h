@@ -1,0 +1,66 @@
+// Copyright 2026 The Imprint Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Takes one update job through its phases: train, gate, publish.
+
+#ifndef IMPRINT_SERVER_UPDATE_JOB_RUNNER_H_
+#define IMPRINT_SERVER_UPDATE_JOB_RUNNER_H_
+
+#include <functional>
+#include <string>
+
+#include "absl/status/status.h"
+#include "server/generator/retention_text.h"
+#include "server/store/records.pb.h"
+#include "server/update/job_ledger.h"
+#include "server/update/updater_deps.h"
+
+namespace imprint::update {
+
+// How a run came out. Only kCommitted is in the job's row already; for all others the row
+// says the phase it got to, and what becomes of the job is the caller's to decide.
+enum class RunEnd {
+  kCommitted,
+  // None of its experiences is READY any more.
+  kNothingLeft,
+  // The gate refused the candidate.
+  kRejected,
+  // It cannot be trained or asked, and would not be the next time either.
+  kUnfit,
+  // It could not be trained or asked this time.
+  kFailedOnce,
+  // `cancelled` said so, or the current version is not the job's parent any more.
+  kInterrupted,
+  // The server's own trouble (store, disk, engine), whatever the job.
+  kServerFault,
+};
+
+struct RunResult {
+  RunEnd end;
+  // For a person; empty when committed.
+  std::string message = {};
+  // The gate's reason when rejected; a metric label.
+  std::string rejected_for = {};
+};
+
+// Used by one thread. All pointers outlive it.
+class JobRunner {
+ public:
+  JobRunner(const UpdaterDeps& deps, JobLedger* ledger);
+
+  // Runs a PLANNED job on the current version, writing each phase into its row before the
+  // phase begins. `cancelled` is asked between steps until the commit begins; from there the
+  // job ends as it will.
+  RunResult Run(store::JobRecord& job, const generator::RetentionText& retention,
+                const std::function<void(const store::JobRecord&)>& advanced,
+                const std::function<void(const DistillProgress&)>& progress,
+                const std::function<bool()>& cancelled);
+
+ private:
+  const UpdaterDeps deps_;
+  JobLedger* const ledger_;
+};
+
+}  // namespace imprint::update
+
+#endif  // IMPRINT_SERVER_UPDATE_JOB_RUNNER_H_

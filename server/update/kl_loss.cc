@@ -1,0 +1,138 @@
+// Copyright 2026 The Imprint Authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "server/update/kl_loss.h"
+
+#include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
+
+#include <algorithm>
+
+#include "server/probe/kl.h"
+
+namespace imprint::update {
+namespace {
+
+// Loss and gradient of some rows.
+struct Rows {
+  at::Tensor kl_C;            // f64
+  at::Tensor grad_hidden_CD;  // f32; undefined without gradient
+};
+
+// With S the teacher's k tokens, p their teacher probabilities, q the student's softmax and
+// R everything outside S as one bucket (p_R the teacher's mass there, q_R the student's):
+//
+//   KL = sum_S p_i (log p_i - log q_i) + p_R (log p_R - log q_R)
+//   dKL/dz_i = q_i (sum_S p + p_R) - p_i                          for i in S
+//   dKL/dz_j = q_j (sum_S p + p_R) - p_R q_j / q_R                for j in R
+//
+// Where q_R is clamped its term is constant: p_R leaves both lines of the gradient. That
+// every j in R has the same factor on q_j is why the gradient is one scaling of a row.
+//
+// `logits_CV` is room to work in, f32.
+Rows TopKRows(const at::Tensor& head_VD, const at::Tensor& hidden_CD, const at::Tensor& ids_CK,
+              const at::Tensor& log_probs_CK, const at::Tensor& weight_C1, bool with_grad,
+              at::Tensor logits_CV) {
+  const bool has_rest = ids_CK.size(1) < head_VD.size(0);
+  if (head_VD.scalar_type() == at::kFloat) {
+    at::mm_out(logits_CV, hidden_CD, head_VD.t());
+  } else {
+    logits_CV.copy_(at::mm(hidden_CD, head_VD.t()));
+  }
+  // From here on it becomes, in place: exp(z - max), the student's unnormalised
+  // probabilities with zeros at S, and the gradient.
+  const at::Tensor max_C1 = logits_CV.amax(1, /*keepdim=*/true);
+  const at::Tensor top_logits_CK = logits_CV.gather(1, ids_CK).sub_(max_C1).to(at::kDouble);
+  logits_CV.sub_(max_C1).exp_();
+  logits_CV.scatter_(1, ids_CK, 0.0);
+  // Summing the rest itself, not 1 minus the top, keeps a tiny rest exact.
+  const at::Tensor rest_C1 = logits_CV.sum(1, /*keepdim=*/true).to(at::kDouble);
+  const at::Tensor top_CK = top_logits_CK.exp();
+  const at::Tensor total_C1 = top_CK.sum(1, /*keepdim=*/true) + rest_C1;
+  const at::Tensor log_q_CK = top_logits_CK - total_C1.log();
+
+  const at::Tensor log_p_CK = log_probs_CK.to(at::kDouble);
+  const at::Tensor p_CK = log_p_CK.exp();
+  const at::Tensor p_top_C1 = p_CK.sum(1, /*keepdim=*/true);
+  // A token that the teacher excludes adds nothing, although its logarithm is -inf.
+  const at::Tensor terms_CK =
+      at::where(p_CK == 0, at::zeros_like(p_CK), p_CK * (log_p_CK - log_q_CK));
+  Rows rows{terms_CK.sum(1), {}};
+  at::Tensor p_rest_C1 = at::zeros_like(p_top_C1);
+  at::Tensor p_rest_moving_C1 = p_rest_C1;  // zero where the student's rest is clamped
+  if (has_rest) {
+    p_rest_C1 = (1 - p_top_C1).clamp_min(probe::kMinRestMass);
+    const at::Tensor q_rest_C1 = rest_C1 / total_C1;
+    const at::Tensor log_q_rest_C1 = q_rest_C1.clamp_min(probe::kMinRestMass).log();
+    rows.kl_C += (p_rest_C1 * (p_rest_C1.log() - log_q_rest_C1)).squeeze(1);
+    p_rest_moving_C1 = at::where(q_rest_C1 > probe::kMinRestMass, p_rest_C1, p_rest_moving_C1);
+  }
+  if (!with_grad) return rows;
+
+  const at::Tensor pull_C1 = (p_top_C1 + p_rest_moving_C1) / total_C1;
+  at::Tensor rest_factor_C1 = pull_C1;
+  if (has_rest) {
+    // Where nothing moves, 0 / 0 must not arise.
+    const at::Tensor push_C1 =
+        at::where(p_rest_moving_C1 == 0, p_rest_moving_C1, p_rest_moving_C1 / rest_C1);
+    rest_factor_C1 = pull_C1 - push_C1;
+  }
+  logits_CV.mul_((weight_C1 * rest_factor_C1).to(at::kFloat));
+  logits_CV.scatter_(1, ids_CK, (weight_C1 * (top_CK * pull_C1 - p_CK)).to(at::kFloat));
+  rows.grad_hidden_CD = at::mm(logits_CV.to(head_VD.scalar_type()), head_VD).to(at::kFloat);
+  return rows;
+}
+
+}  // namespace
+
+KlLoss TopKKlLoss(const model::Weights& weights, const at::Tensor& hidden_TD,
+                  const TeacherTopK& teacher, const at::Tensor& weight_T, bool with_grad,
+                  const std::function<void()>& between_chunks, int64_t chunk) {
+  const at::NoGradGuard no_grad;
+  const int64_t tokens = hidden_TD.size(0);
+  const at::Tensor hidden = hidden_TD.detach().to(weights.head.scalar_type());
+  const at::Tensor weight_T1 = weight_T.to(at::kDouble).unsqueeze(1);
+  KlLoss loss;
+  at::Tensor kl_T = at::zeros({tokens}, weight_T1.options());
+  if (with_grad) {
+    loss.grad_hidden_TD = at::zeros(hidden.sizes(), hidden.options().dtype(at::kFloat));
+  }
+  // One buffer for all chunks: fresh memory of this size costs more than what is done in it.
+  const at::Tensor buffer = at::empty({std::min(chunk, tokens), weights.head.size(0)},
+                                      hidden.options().dtype(at::kFloat));
+  for (int64_t begin = 0; begin < tokens; begin += chunk) {
+    if (between_chunks) between_chunks();
+    const int64_t count = std::min(chunk, tokens - begin);
+    const Rows rows = TopKRows(
+        weights.head, hidden.narrow(0, begin, count), teacher.ids_TK.narrow(0, begin, count),
+        teacher.log_probs_TK.narrow(0, begin, count), weight_T1.narrow(0, begin, count), with_grad,
+        buffer.narrow(0, 0, count));
+    kl_T.narrow(0, begin, count).copy_(rows.kl_C);
+    if (with_grad) loss.grad_hidden_TD.narrow(0, begin, count).copy_(rows.grad_hidden_CD);
+  }
+  loss.sum = (kl_T * weight_T1.squeeze(1)).sum().item<double>();
+  loss.kl_T = kl_T.to(at::kFloat).cpu();
+  return loss;
+}
+
+KlLoss FullKlLoss(const model::Weights& weights, const at::Tensor& hidden_TD,
+                  const at::Tensor& teacher_logits_TV, const at::Tensor& weight_T, bool with_grad) {
+  const at::NoGradGuard no_grad;
+  const at::Tensor head_VD = weights.head.to(at::kDouble);
+  const at::Tensor logits_TV = at::mm(hidden_TD.detach().to(at::kDouble), head_VD.t());
+  const at::Tensor log_q_TV = at::log_softmax(logits_TV, 1);
+  const at::Tensor log_p_TV = at::log_softmax(teacher_logits_TV.to(at::kDouble), 1);
+  const at::Tensor p_TV = log_p_TV.exp();
+  const at::Tensor weight_T1 = weight_T.to(at::kDouble).unsqueeze(1);
+  const at::Tensor kl_T =
+      at::where(p_TV == 0, at::zeros_like(p_TV), p_TV * (log_p_TV - log_q_TV)).sum(1);
+  KlLoss loss;
+  loss.sum = (kl_T * weight_T1.squeeze(1)).sum().item<double>();
+  loss.kl_T = kl_T.to(at::kFloat).cpu();
+  if (with_grad) {
+    loss.grad_hidden_TD = at::mm(weight_T1 * (log_q_TV.exp() - p_TV), head_VD).to(at::kFloat);
+  }
+  return loss;
+}
+
+}  // namespace imprint::update

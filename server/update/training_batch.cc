@@ -1,0 +1,97 @@
+// Copyright 2026 The Imprint Authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "server/update/training_batch.h"
+
+#include <ATen/ATen.h>
+
+#include <algorithm>
+#include <limits>
+
+#include "absl/strings/str_cat.h"
+#include "common/status_macros.h"
+
+namespace imprint::update {
+namespace {
+
+absl::Status CheckIds(absl::Span<const int32_t> ids, const char* what, int64_t vocab_size) {
+  if (ids.empty()) {
+    return absl::InvalidArgumentError(absl::StrCat("target sentence without ", what));
+  }
+  for (const int32_t id : ids) {
+    if (id < 0 || id >= vocab_size) {
+      return absl::InvalidArgumentError(absl::StrCat("target sentence with the id ", id, " in its ",
+                                                     what, "; the vocabulary has ", vocab_size));
+    }
+  }
+  return absl::OkStatus();
+}
+
+PackItem ItemOf(const store::TargetRecord& record) {
+  return {absl::MakeConstSpan(record.student_prompt_ids()),
+          absl::MakeConstSpan(record.target_ids())};
+}
+
+}  // namespace
+
+absl::StatusOr<TrainingSentence> MakeTrainingSentence(const store::TargetRecord& record,
+                                                      const model::ModelConfig& config) {
+  TrainingSentence sentence{ItemOf(record), {}};
+  IMPRINT_RETURN_IF_ERROR(CheckIds(sentence.item.prompt, "prompt", config.vocab_size));
+  IMPRINT_RETURN_IF_ERROR(CheckIds(sentence.item.target, "target", config.vocab_size));
+  const size_t length = sentence.item.prompt.size() + sentence.item.target.size();
+  if (static_cast<int64_t>(length) > config.max_positions) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("target sentence of ", length,
+                     " tokens with its prompt; the model's window is ", config.max_positions));
+  }
+  IMPRINT_ASSIGN_OR_RETURN(sentence.teacher, store::UnpackTeacher(record));
+  IMPRINT_RETURN_IF_ERROR(
+      CheckIds(sentence.teacher.ids, "teacher's distribution", config.vocab_size));
+  return sentence;
+}
+
+TrainingBatch MakeTrainingBatch(const std::vector<const TrainingSentence*>& targets,
+                                const std::vector<const TrainingSentence*>& retention,
+                                double retention_share, at::Device device) {
+  std::vector<const TrainingSentence*> sentences = targets;
+  sentences.insert(sentences.end(), retention.begin(), retention.end());
+
+  TrainingBatch batch;
+  std::vector<PackItem> items;
+  int64_t target_tokens = 0, retention_tokens = 0, k = std::numeric_limits<int64_t>::max();
+  for (size_t i = 0; i < sentences.size(); ++i) {
+    items.push_back(sentences[i]->item);
+    batch.tokens.push_back(static_cast<int64_t>(sentences[i]->item.target.size()));
+    (i < targets.size() ? target_tokens : retention_tokens) += batch.tokens.back();
+    k = std::min<int64_t>(k, sentences[i]->teacher.k);
+  }
+  batch.packed = Pack(items);
+
+  double share = retention_share / (1 + retention_share);
+  if (retention_tokens == 0) share = 0;
+  if (target_tokens == 0) share = 1;
+  const int64_t tokens = target_tokens + retention_tokens;
+  const at::TensorOptions on_cpu = at::TensorOptions().device(at::kCPU);
+  const at::Tensor ids_TK = at::empty({tokens, k}, on_cpu.dtype(at::kLong));
+  const at::Tensor log_probs_TK = at::empty({tokens, k}, on_cpu.dtype(at::kFloat));
+  const at::Tensor weight_T = at::empty({tokens}, on_cpu.dtype(at::kFloat));
+  int64_t row = 0;
+  for (size_t i = 0; i < sentences.size(); ++i) {
+    const store::TeacherRows& teacher = sentences[i]->teacher;
+    const double weight = i < targets.size() ? (1 - share) / static_cast<double>(target_tokens)
+                                             : share / static_cast<double>(retention_tokens);
+    for (int t = 0; t < batch.tokens[i]; ++t, ++row) {
+      weight_T.data_ptr<float>()[row] = static_cast<float>(weight);
+      // A row is sorted, the most likely token first.
+      std::copy_n(teacher.ids_of(t).begin(), k, ids_TK.data_ptr<int64_t>() + row * k);
+      std::copy_n(teacher.log_probs_of(t).begin(), k, log_probs_TK.data_ptr<float>() + row * k);
+    }
+  }
+  batch.teacher = {ids_TK.to(device), log_probs_TK.to(device)};
+  batch.weight_T = weight_T.to(device);
+  batch.target_rows = at::tensor(batch.packed.target_rows, on_cpu.dtype(at::kLong)).to(device);
+  return batch;
+}
+
+}  // namespace imprint::update

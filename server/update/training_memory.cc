@@ -1,0 +1,43 @@
+// Copyright 2026 The Imprint Authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "server/update/training_memory.h"
+
+#include <c10/core/ScalarType.h>
+
+#include "server/update/adamw.h"
+
+namespace imprint::update {
+namespace {
+
+// Rows of logits alive at once (the default of TopKKlLoss), in f32 and in bf16.
+constexpr int64_t kLossRows = 64;
+
+}  // namespace
+
+TrainingMemory EstimateTrainingMemory(const model::ModelConfig& config,
+                                      const model::Placement& placement, int64_t rank,
+                                      int64_t batch_tokens) {
+  const int64_t hidden = config.hidden_size;
+  const int64_t heads = config.heads * config.head_dim;
+  const int64_t kv_heads = config.kv_heads * config.head_dim;
+  const int64_t wide = config.intermediate_size;
+
+  // In and out of each of the seven linear maps.
+  const int64_t low_rank = rank * ((hidden + heads) + 2 * (hidden + kv_heads) + (heads + hidden) +
+                                   2 * (hidden + wide) + (wide + hidden));
+  // What a block keeps of one token: its two norms (in, out and f32 copies), queries, keys
+  // and values before and after rotation and as attention wants them, its output; gate, up,
+  // their activation and product; and the low-rank maps' middle.
+  const int64_t kept = 10 * hidden + 4 * (heads + 2 * kv_heads) + 5 * wide + 2 * 7 * rank;
+
+  TrainingMemory memory;
+  memory.adapter_bytes =
+      config.layers * (low_rank * int64_t{sizeof(float)} + AdamW::StateBytes(low_rank));
+  memory.activation_bytes = config.layers * batch_tokens * kept *
+                            static_cast<int64_t>(c10::elementSize(placement.compute));
+  memory.loss_bytes = kLossRows * config.vocab_size * int64_t{sizeof(float) + sizeof(float)};
+  return memory;
+}
+
+}  // namespace imprint::update

@@ -1,0 +1,223 @@
+// Copyright 2026 The Imprint Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// The commands of the updater; what its thread does is in updater_loop.cc.
+
+#include "server/update/updater.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "common/status_macros.h"
+#include "spdlog/spdlog.h"
+
+namespace imprint::update {
+namespace {
+
+constexpr char kPausedSetting[] = "updates_paused";
+constexpr char kYes[] = "1";
+
+absl::Status PutPaused(store::Store* store, bool paused) {
+  return store->Transact([paused](store::Transaction& transaction) {
+    transaction.PutSetting(kPausedSetting, paused ? kYes : "");
+    return absl::OkStatus();
+  });
+}
+
+}  // namespace
+
+Updater::Updater(const SchedulerOptions& options, const UpdaterDeps& deps)
+    : options_(options),
+      deps_(deps),
+      ledger_(deps.store, deps.log, deps.clock),
+      runner_(deps, &ledger_) {}
+
+absl::StatusOr<std::unique_ptr<Updater>> Updater::Start(const SchedulerOptions& options,
+                                                        const UpdaterDeps& deps) {
+  auto updater = std::unique_ptr<Updater>(new Updater(options, deps));
+  IMPRINT_ASSIGN_OR_RETURN(const std::string paused, deps.store->GetSetting(kPausedSetting));
+  {
+    absl::MutexLock lock(&updater->mutex_);
+    updater->paused_ = paused == kYes;
+  }
+  if (deps.metrics != nullptr) deps.metrics->paused->Set(paused == kYes ? 1 : 0);
+  IMPRINT_RETURN_IF_ERROR(updater->ReconcileMembership());
+  IMPRINT_RETURN_IF_ERROR(updater->Reload(/*starting=*/true));
+  deps.log->AddListener(
+      [waker = updater->waker_](const store::ExperienceRecord&) { waker->Wake(); });
+  updater->thread_ = std::thread([raw = updater.get()] { raw->Loop(); });
+  return updater;
+}
+
+Updater::~Updater() {
+  {
+    absl::MutexLock lock(&mutex_);
+    stopping_ = true;
+    interrupt_ = true;
+  }
+  waker_->Wake();
+  if (thread_.joinable()) thread_.join();
+}
+
+absl::Status Updater::ReconcileMembership() {
+  // They differ where the version manager went back to an older version by itself.
+  const std::vector<int64_t> contained = deps_.versions->Contained();
+  const absl::Status written =
+      deps_.store->Transact([&](store::Transaction& transaction) -> absl::Status {
+        return deps_.log
+            ->StageMembership(transaction,
+                              [&contained](int64_t sequence) {
+                                return std::binary_search(contained.begin(), contained.end(),
+                                                          sequence);
+                              })
+            .status();
+      });
+  IMPRINT_RETURN_IF_ERROR(deps_.log->Refresh());
+  return written;
+}
+
+absl::Status Updater::Pause() {
+  absl::MutexLock serial(&pause_mutex_);
+  IMPRINT_RETURN_IF_ERROR(PutPaused(deps_.store, true));
+  {
+    absl::MutexLock lock(&mutex_);
+    paused_ = true;
+  }
+  if (deps_.metrics != nullptr) deps_.metrics->paused->Set(1);
+  spdlog::info("updates are paused");
+  return absl::OkStatus();
+}
+
+absl::Status Updater::Resume() {
+  absl::MutexLock serial(&pause_mutex_);
+  IMPRINT_RETURN_IF_ERROR(PutPaused(deps_.store, false));
+  {
+    absl::MutexLock lock(&mutex_);
+    paused_ = false;
+    retry_at_ = absl::InfinitePast();
+  }
+  if (deps_.metrics != nullptr) deps_.metrics->paused->Set(0);
+  spdlog::info("updates are resumed");
+  waker_->Wake();
+  return absl::OkStatus();
+}
+
+bool Updater::paused() const {
+  absl::MutexLock lock(&mutex_);
+  return paused_;
+}
+
+std::string Updater::stopped_reason() const {
+  absl::MutexLock lock(&mutex_);
+  return stopped_reason_;
+}
+
+absl::StatusOr<int64_t> Updater::RunNow() {
+  const int64_t last = deps_.log->last_sequence();
+  {
+    absl::MutexLock lock(&mutex_);
+    if (paused_) {
+      return absl::FailedPreconditionError("updates are paused; resume them first");
+    }
+    if (!stopped_reason_.empty()) {
+      return absl::FailedPreconditionError(absl::StrCat("updates stand still: ", stopped_reason_));
+    }
+    run_until_ = std::max(run_until_, last);
+  }
+  waker_->Wake();
+  return last;
+}
+
+absl::Status Updater::Cancel(int64_t job) {
+  store::JobRecord queued;
+  {
+    absl::MutexLock lock(&mutex_);
+    if (running_.has_value() && running_->job.id() == job) {
+      cancel_running_ = true;
+      interrupt_ = true;
+      return absl::OkStatus();
+    }
+    const auto found = std::find_if(queue_.begin(), queue_.end(),
+                                    [job](const auto& record) { return record.id() == job; });
+    if (found != queue_.end()) {
+      queued = std::move(*found);
+      queue_.erase(found);
+    }
+  }
+  if (queued.id() == job) {
+    const absl::Status cancelled = ledger_.Cancel(queued);
+    if (!cancelled.ok()) {
+      absl::MutexLock lock(&mutex_);
+      queue_.push_front(std::move(queued));
+      return cancelled;
+    }
+    Count("cancelled");
+    waker_->Wake();
+    return absl::OkStatus();
+  }
+  absl::StatusOr<store::JobRecord> record = deps_.store->GetJob(job);
+  if (absl::IsNotFound(record.status())) {
+    return absl::NotFoundError(absl::StrCat("there is no jobs/", job));
+  }
+  if (!record.ok()) return record.status();
+  if (IsOver(record->state())) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("jobs/", job, " is over: ", StateName(record->state())));
+  }
+  // Between two of the thread's turns, or while the store cannot be read.
+  return absl::UnavailableError(absl::StrCat("jobs/", job, " is being taken up; try again"));
+}
+
+absl::StatusOr<int64_t> Updater::Rollback(int64_t version) {
+  if (version != 0) {
+    // A wrong number need not interrupt a job.
+    const absl::Status known = deps_.store->GetVersion(version).status();
+    if (absl::IsNotFound(known)) {
+      return absl::NotFoundError(absl::StrCat("there is no versions/", version));
+    }
+    IMPRINT_RETURN_IF_ERROR(known);
+  }
+  absl::MutexLock serial(&rollback_mutex_);
+  {
+    absl::MutexLock lock(&mutex_);
+    ++rollbacks_waiting_;
+    interrupt_ = true;
+    mutex_.Await(absl::Condition(+[](Updater* updater) { return !updater->busy_; }, this));
+  }
+  int64_t held = 0;
+  absl::Status status = deps_.versions->Rollback(
+      version,
+      [&](store::Transaction& transaction,
+          absl::FunctionRef<bool(int64_t)> contained) -> absl::Status {
+        IMPRINT_ASSIGN_OR_RETURN(held, deps_.log->StageMembership(transaction, contained));
+        return absl::OkStatus();
+      });
+  if (const absl::Status refreshed = deps_.log->Refresh(); !refreshed.ok()) {
+    spdlog::warn("the experience log is behind the store: {}", refreshed.ToString());
+  }
+  if (status.ok()) {
+    deps_.engine->SetCurrent(deps_.versions->current());
+    if (deps_.metrics != nullptr) {
+      deps_.metrics->live_version->Set(static_cast<double>(version));
+    }
+  } else if (absl::IsUnknown(status)) {
+    StandStill(status);
+  }
+  {
+    absl::MutexLock lock(&mutex_);
+    --rollbacks_waiting_;
+  }
+  waker_->Wake();
+  if (!status.ok()) return status;
+  return held;
+}
+
+std::optional<Updater::Running> Updater::running() const {
+  absl::MutexLock lock(&mutex_);
+  return running_;
+}
+
+void Updater::AddListener(Listener listener) { ledger_.AddListener(std::move(listener)); }
+
+}  // namespace imprint::update

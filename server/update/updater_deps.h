@@ -1,0 +1,50 @@
+// Copyright 2026 The Imprint Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// What update jobs do their work with.
+
+#ifndef IMPRINT_SERVER_UPDATE_UPDATER_DEPS_H_
+#define IMPRINT_SERVER_UPDATE_UPDATER_DEPS_H_
+
+#include <functional>
+
+#include "absl/status/statusor.h"
+#include "common/clock.h"
+#include "server/experience/experience_log.h"
+#include "server/generator/retention_text.h"
+#include "server/metrics/metrics.h"
+#include "server/update/distiller.h"
+#include "server/update/gate.h"
+#include "server/version/version_manager.h"
+
+namespace imprint::update {
+
+// As Distiller::Train.
+using TrainFn = std::function<absl::StatusOr<DistillResult>(
+    const model::Adapter* start, const DistillInput& input,
+    const std::function<void(const DistillProgress&)>& progress,
+    const std::function<bool()>& cancelled)>;
+
+// All pointers outlive the updater; `metrics` may be null.
+struct UpdaterDeps {
+  store::Store* store;
+  experience::ExperienceLog* log;
+  version::VersionManager* versions;
+  engine::Engine* engine;
+  Distiller* distiller;
+  const Gate* gate;
+  // Gives the retention text, making it on the first call (a minute); called on the
+  // updater's thread, at its start and again after an error.
+  std::function<absl::StatusOr<const generator::RetentionText*>(
+      const std::function<bool()>& cancelled)>
+      retention;
+  double replay_share = 1.0;
+  metrics::UpdateMetrics* metrics;
+  const Clock* clock;
+  // How an adapter is trained; empty: by `distiller`.
+  TrainFn train = {};
+};
+
+}  // namespace imprint::update
+
+#endif  // IMPRINT_SERVER_UPDATE_UPDATER_DEPS_H_

@@ -1,0 +1,278 @@
+// Copyright 2026 The Imprint Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// What the updater's thread does, turn by turn.
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "common/status_macros.h"
+#include "server/update/updater.h"
+#include "spdlog/spdlog.h"
+
+namespace imprint::update {
+namespace {
+
+// Errors that might have passed, of one job, before it counts as unfit.
+constexpr int kMaxFailures = 3;
+// Starts of one job that end in a crash, before the job counts as the cause of it.
+constexpr int kMaxStarts = 10;
+
+}  // namespace
+
+void Updater::Loop() {
+  while (true) {
+    const int64_t seen = waker_->count();
+    {
+      absl::MutexLock lock(&mutex_);
+      if (stopping_) return;
+    }
+    const absl::Duration wait = Turn();
+    if (wait > absl::ZeroDuration()) waker_->Await(seen, wait);
+  }
+}
+
+absl::Duration Updater::Turn() {
+  absl::Duration wait = absl::InfiniteDuration();
+  if (!BeginTurn(wait)) return wait;
+  absl::Status status = Prepare();
+  if (status.ok() && !paused()) {
+    absl::StatusOr<std::optional<store::JobRecord>> job = NextJob(wait);
+    status = job.status();
+    if (job.ok() && job->has_value()) {
+      status = RunJob(**std::move(job));
+      wait = absl::ZeroDuration();
+    }
+  }
+  // An interruption is somebody's wish, not trouble.
+  if (!status.ok() && !(absl::IsCancelled(status) && interrupt_)) StandStill(status);
+  EndTurn();
+  return status.ok() ? wait : absl::ZeroDuration();
+}
+
+bool Updater::BeginTurn(absl::Duration& wait) {
+  absl::MutexLock lock(&mutex_);
+  if (stopping_ || rollbacks_waiting_ > 0) return false;
+  const absl::Duration until_retry = retry_at_ - deps_.clock->Now();
+  if (until_retry > absl::ZeroDuration()) {
+    wait = until_retry;
+    return false;
+  }
+  stopped_reason_.clear();
+  interrupt_ = false;
+  busy_ = true;
+  return true;
+}
+
+void Updater::EndTurn() {
+  absl::MutexLock lock(&mutex_);
+  busy_ = false;
+}
+
+absl::Status Updater::Prepare() {
+  bool reload = false;
+  {
+    absl::MutexLock lock(&mutex_);
+    std::swap(reload, reload_);
+  }
+  // After an error here StandStill asks for it again.
+  if (reload) IMPRINT_RETURN_IF_ERROR(Reload(/*starting=*/false));
+  if (retention_ == nullptr) {
+    IMPRINT_ASSIGN_OR_RETURN(retention_, deps_.retention([this] { return interrupt_.load(); }));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Updater::Reload(bool starting) {
+  IMPRINT_RETURN_IF_ERROR(deps_.versions->Settle());
+  IMPRINT_RETURN_IF_ERROR(deps_.log->Refresh());
+  const engine::SharedVersion current = deps_.versions->current();
+  deps_.engine->SetCurrent(current);
+  if (deps_.metrics != nullptr) {
+    deps_.metrics->live_version->Set(static_cast<double>(current->number));
+  }
+  IMPRINT_ASSIGN_OR_RETURN(std::vector<store::JobRecord> unfinished, ledger_.Unfinished());
+  std::deque<store::JobRecord> queue;
+  for (store::JobRecord& job : unfinished) {
+    const absl::Status committed = deps_.store->GetVersion(job.version()).status();
+    if (!committed.ok() && !absl::IsNotFound(committed)) return committed;
+    if (committed.ok()) {
+      // One transaction writes both rows, so this is a store that was changed by hand.
+      spdlog::error("jobs/{} is {} but its versions/{} is committed", job.id(),
+                    StateName(job.state()), job.version());
+      IMPRINT_RETURN_IF_ERROR(ledger_.Advance(job, store::STORED_JOB_STATE_COMMITTED));
+      continue;
+    }
+    if (job.state() != store::STORED_JOB_STATE_PLANNED) {
+      if (starting && job.attempt() >= kMaxStarts) {
+        IMPRINT_ASSIGN_OR_RETURN(
+            const std::vector<store::JobRecord> halves,
+            ledger_.EndUnfit(job, store::STORED_JOB_STATE_FAILED,
+                             absl::StrCat("started ", job.attempt(), " times; the server ended ",
+                                          "each time before the job did")));
+        queue.insert(queue.end(), halves.begin(), halves.end());
+        continue;
+      }
+      job.set_attempt(job.attempt() + 1);
+      IMPRINT_RETURN_IF_ERROR(ledger_.Advance(job, store::STORED_JOB_STATE_PLANNED));
+    }
+    queue.push_back(std::move(job));
+  }
+  absl::MutexLock lock(&mutex_);
+  queue_ = std::move(queue);
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::optional<store::JobRecord>> Updater::NextJob(absl::Duration& wait) {
+  int64_t run_until = 0;
+  {
+    absl::MutexLock lock(&mutex_);
+    if (!queue_.empty()) {
+      store::JobRecord job = std::move(queue_.front());
+      queue_.pop_front();
+      // From here on it is found as the running one.
+      running_ = Running{.job = job, .progress = {}};
+      cancel_running_ = false;
+      return job;
+    }
+    run_until = run_until_;
+  }
+  // Counted before they are listed: one that becomes READY in between is in the list.
+  const int64_t in_generation = run_until > 0 ? deps_.log->CountQueued(run_until) : 0;
+  const auto ready = deps_.log->Ready();
+  if (in_generation > 0 && static_cast<int64_t>(ready.size()) < options_.max_batch) {
+    return std::nullopt;  // the log wakes the thread when they are READY
+  }
+  const absl::Time now = deps_.clock->Now();
+  const std::vector<int64_t> batch = PlanBatch(options_, ready, run_until, now);
+  if (batch.empty()) {
+    wait = NextDeadline(options_, ready) - now;
+    absl::MutexLock lock(&mutex_);
+    if (run_until_ == run_until) run_until_ = 0;  // all of it is done
+    return std::nullopt;
+  }
+  IMPRINT_ASSIGN_OR_RETURN(store::JobRecord job,
+                           ledger_.Plan(batch, deps_.versions->current()->number));
+  absl::MutexLock lock(&mutex_);
+  running_ = Running{.job = job, .progress = {}};
+  cancel_running_ = false;
+  return job;
+}
+
+absl::Status Updater::RunJob(store::JobRecord job) {
+  spdlog::info("jobs/{} begins: {} experiences, attempt {}", job.id(), job.sequences_size(),
+               job.attempt());
+  deps_.log->SetTraining({job.sequences().begin(), job.sequences().end()});
+  if (deps_.metrics != nullptr) deps_.metrics->running->Set(1);
+  const auto advanced = [this](const store::JobRecord& record) {
+    absl::MutexLock lock(&mutex_);
+    running_->job = record;
+  };
+  int64_t counted_tokens = 0;
+  const auto progress = [this, &counted_tokens](const DistillProgress& latest) {
+    if (deps_.metrics != nullptr) {
+      deps_.metrics->loss->Set(latest.loss);
+      deps_.metrics->trained_tokens->Increment(
+          static_cast<double>(std::max<int64_t>(latest.tokens - counted_tokens, 0)));
+    }
+    counted_tokens = latest.tokens;
+    absl::MutexLock lock(&mutex_);
+    running_->progress = latest;
+  };
+  const RunResult result =
+      runner_.Run(job, *retention_, advanced, progress, [this] { return interrupt_.load(); });
+  deps_.log->SetTraining({});
+  if (deps_.metrics != nullptr) deps_.metrics->running->Set(0);
+  return Finish(job, result);
+}
+
+absl::Status Updater::Finish(store::JobRecord& job, const RunResult& result) {
+  bool cancelled = false;
+  {
+    absl::MutexLock lock(&mutex_);
+    cancelled = cancel_running_;
+    running_.reset();  // too late to be cancelled as the running one
+    if (result.end != RunEnd::kServerFault && result.end != RunEnd::kFailedOnce) {
+      backoff_ = absl::ZeroDuration();
+    }
+  }
+  if (result.end != RunEnd::kCommitted) {
+    spdlog::warn("jobs/{}: {}", job.id(), result.message);
+  }
+  if (cancelled && result.end != RunEnd::kCommitted) {
+    IMPRINT_RETURN_IF_ERROR(ledger_.Cancel(job));
+    failures_.erase(job.id());
+    Count("cancelled");
+    return absl::OkStatus();
+  }
+  switch (result.end) {
+    case RunEnd::kCommitted:
+      failures_.erase(job.id());
+      Count("committed");
+      return absl::OkStatus();
+    case RunEnd::kNothingLeft:
+      IMPRINT_RETURN_IF_ERROR(
+          ledger_.Advance(job, store::STORED_JOB_STATE_CANCELLED, result.message));
+      Count("cancelled");
+      return absl::OkStatus();
+    case RunEnd::kRejected:
+      if (deps_.metrics != nullptr) deps_.metrics->rejected.at(result.rejected_for)->Increment();
+      return EndUnfit(job, store::STORED_JOB_STATE_REJECTED, result.message);
+    case RunEnd::kUnfit:
+      return EndUnfit(job, store::STORED_JOB_STATE_FAILED, result.message);
+    case RunEnd::kFailedOnce: {
+      if (++failures_[job.id()] >= kMaxFailures) {
+        return EndUnfit(job, store::STORED_JOB_STATE_FAILED, result.message);
+      }
+      absl::MutexLock lock(&mutex_);
+      Postpone();
+      break;
+    }
+    case RunEnd::kInterrupted:
+      break;
+    case RunEnd::kServerFault:
+      // Its row stays as it is: whether a commit failed, only the store can say, and Reload
+      // asks it before the job begins again.
+      return absl::UnavailableError(absl::StrCat("jobs/", job.id(), ": ", result.message));
+  }
+  return BeginAgain(job, result.message);
+}
+
+absl::Status Updater::EndUnfit(store::JobRecord& job, store::StoredJobState state,
+                               const std::string& reason) {
+  IMPRINT_ASSIGN_OR_RETURN(const std::vector<store::JobRecord> halves,
+                           ledger_.EndUnfit(job, state, reason));
+  failures_.erase(job.id());
+  Count(state == store::STORED_JOB_STATE_REJECTED ? "rejected" : "failed");
+  absl::MutexLock lock(&mutex_);
+  queue_.insert(queue_.begin(), halves.begin(), halves.end());
+  return absl::OkStatus();
+}
+
+absl::Status Updater::BeginAgain(store::JobRecord& job, const std::string& reason) {
+  job.set_attempt(job.attempt() + 1);
+  IMPRINT_RETURN_IF_ERROR(ledger_.Advance(job, store::STORED_JOB_STATE_PLANNED, reason));
+  absl::MutexLock lock(&mutex_);
+  queue_.push_front(job);
+  return absl::OkStatus();
+}
+
+void Updater::StandStill(const absl::Status& status) {
+  spdlog::error("updates stand still: {}", status.ToString());
+  absl::MutexLock lock(&mutex_);
+  Postpone();
+  reload_ = true;
+  stopped_reason_ = std::string(status.message());
+}
+
+void Updater::Postpone() {
+  backoff_ = std::clamp(2 * backoff_, options_.min_backoff, options_.max_backoff);
+  retry_at_ = deps_.clock->Now() + backoff_;
+}
+
+void Updater::Count(const char* result) const {
+  if (deps_.metrics != nullptr) deps_.metrics->jobs.at(result)->Increment();
+}
+
+}  // namespace imprint::update

@@ -1,0 +1,370 @@
+// Copyright 2026 The Imprint Authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "server/version/version_manager.h"
+
+#include <algorithm>
+#include <exception>
+#include <new>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "c10/util/Exception.h"
+#include "common/status_macros.h"
+#include "spdlog/spdlog.h"
+
+namespace imprint::version {
+
+VersionManager::VersionManager(store::Store* store, std::shared_ptr<const model::Weights> base,
+                               const VersionManagerOptions& options, const Clock* clock)
+    : store_(store),
+      options_(options),
+      clock_(clock),
+      files_(options.directory, options.model_fingerprint) {
+  auto version = std::make_shared<Version>();
+  version->weights = std::move(base);
+  base_ = std::move(version);
+  current_ = base_;
+}
+
+absl::StatusOr<std::unique_ptr<VersionManager>> VersionManager::Open(
+    store::Store* store, std::shared_ptr<const model::Weights> base,
+    const VersionManagerOptions& options, const Clock* clock) {
+  auto manager =
+      std::unique_ptr<VersionManager>(new VersionManager(store, std::move(base), options, clock));
+  IMPRINT_ASSIGN_OR_RETURN(const std::vector<store::VersionRecord> rows, store->ListVersions());
+  Sequences stored;  // of numbers
+  for (const store::VersionRecord& row : rows) {
+    if (!row.dropped()) stored.insert(row.number());
+  }
+  IMPRINT_RETURN_IF_ERROR(
+      manager->files_.Prepare([&stored](int64_t number) { return stored.contains(number); }));
+  absl::MutexLock switching(&manager->switch_mutex_);
+  IMPRINT_RETURN_IF_ERROR(manager->LoadCurrent());
+  return manager;
+}
+
+absl::Status VersionManager::LoadCurrent() {
+  IMPRINT_ASSIGN_OR_RETURN(const int64_t number, store_->GetCurrentVersion());
+  absl::StatusOr<SharedVersion> loaded = Load(number);
+  if (!loaded.ok()) {
+    if (!absl::IsDataLoss(loaded.status())) return loaded.status();
+    IMPRINT_ASSIGN_OR_RETURN(SharedVersion good, NearestGoodAncestor(number));
+    if (!options_.rollback_when_broken) {
+      return absl::DataLossError(absl::StrCat(
+          loaded.status().message(), "; the last good version before it is versions/", good->number,
+          ": start with --version.rollback_when_broken to go back to it"));
+    }
+    spdlog::error("{}; going back to versions/{}", std::string(loaded.status().message()),
+                  good->number);
+    IMPRINT_ASSIGN_OR_RETURN(Sequences contained, ContainedIn(good->number));
+    return Switch(good, number, std::move(contained),
+                  [](store::Transaction&, const Sequences&) { return absl::OkStatus(); });
+  }
+  IMPRINT_ASSIGN_OR_RETURN(Sequences contained, ContainedIn(number));
+  absl::MutexLock lock(&mutex_);
+  current_ = *std::move(loaded);
+  if (number != 0) live_[number] = current_;
+  contained_ = std::move(contained);
+  return absl::OkStatus();
+}
+
+absl::StatusOr<VersionManager::SharedVersion> VersionManager::Load(int64_t number) const {
+  if (number == 0) return base_;
+  absl::StatusOr<store::VersionRecord> row = store_->GetVersion(number);
+  if (absl::IsNotFound(row.status())) {
+    return absl::DataLossError(
+        absl::StrCat("versions/", number, " is in use, but the store has no row of it"));
+  }
+  if (!row.ok()) return row.status();
+  IMPRINT_ASSIGN_OR_RETURN(auto deltas,
+                           files_.Read(number, base_->weights->config, base_->weights->placement));
+  return MakeCandidate(number, row->parent(), std::move(deltas));
+}
+
+absl::StatusOr<VersionManager::SharedVersion> VersionManager::NearestGoodAncestor(
+    int64_t number) const {
+  while (number != 0) {
+    absl::StatusOr<store::VersionRecord> row = store_->GetVersion(number);
+    if (!row.ok()) return base_;
+    number = row->parent();
+    absl::StatusOr<SharedVersion> ancestor = Load(number);
+    if (ancestor.ok()) return ancestor;
+  }
+  return base_;
+}
+
+absl::StatusOr<VersionManager::Sequences> VersionManager::ContainedIn(int64_t number) const {
+  Sequences contained;
+  while (number != 0) {
+    absl::StatusOr<store::VersionRecord> row = store_->GetVersion(number);
+    if (!row.ok()) {
+      return absl::DataLossError(absl::StrCat("versions/", number, ", an ancestor of the version ",
+                                              "in use: ", row.status().message()));
+    }
+    if (row->parent() >= number) {
+      return absl::DataLossError(
+          absl::StrCat("versions/", number, " has versions/", row->parent(), " as its parent"));
+    }
+    contained.insert(row->added().begin(), row->added().end());
+    number = row->parent();
+  }
+  return contained;
+}
+
+absl::StatusOr<VersionManager::SharedVersion> VersionManager::MakeCandidate(
+    int64_t number, int64_t parent,
+    std::vector<std::shared_ptr<const model::Adapter>> deltas) const {
+  std::vector<const model::Adapter*> changes;
+  changes.reserve(deltas.size());
+  for (const auto& delta : deltas) changes.push_back(delta.get());
+  auto version = std::make_shared<Version>();
+  version->number = number;
+  version->parent = parent;
+  const auto failed = [number](const char* what) {
+    return absl::StrCat("merging versions/", number, ": ", what);
+  };
+  try {
+    version->weights = model::Merge(base_->weights, changes);
+  } catch (const c10::OutOfMemoryError& error) {
+    return absl::ResourceExhaustedError(failed(error.what_without_backtrace()));
+  } catch (const std::bad_alloc& error) {
+    return absl::ResourceExhaustedError(failed(error.what()));
+  } catch (const c10::Error& error) {
+    return absl::InternalError(failed(error.what_without_backtrace()));
+  }
+  version->deltas = std::move(deltas);
+  return version;
+}
+
+absl::StatusOr<int64_t> VersionManager::Save(const Version& candidate) {
+  // No switch may drop the parent's files while they are linked.
+  absl::MutexLock switching(&switch_mutex_);
+  absl::StatusOr<store::VersionRecord> row = store_->GetVersion(candidate.number);
+  if (row.ok()) {
+    return absl::AlreadyExistsError(
+        absl::StrCat("versions/", candidate.number, " is committed and cannot be written again"));
+  }
+  if (!absl::IsNotFound(row.status())) return row.status();
+  const SharedVersion parent = FindLive(candidate.parent);
+  return files_.Write(candidate, parent.get());
+}
+
+absl::Status VersionManager::Commit(SharedVersion candidate, store::VersionRecord record,
+                                    const StageFn& stage) {
+  absl::MutexLock switching(&switch_mutex_);
+  IMPRINT_RETURN_IF_ERROR(SettleLocked());
+  IMPRINT_ASSIGN_OR_RETURN(Sequences contained, ContainedIn(candidate->parent));
+  contained.insert(record.added().begin(), record.added().end());
+  record.set_number(candidate->number);
+  record.set_parent(candidate->parent);
+  record.set_create_time_micros(absl::ToUnixMicros(clock_->Now()));
+  record.set_experience_count(static_cast<int64_t>(contained.size()));
+  record.set_dropped(false);
+  IMPRINT_RETURN_IF_ERROR(
+      Switch(candidate, candidate->parent, std::move(contained),
+             [&](store::Transaction& transaction, const Sequences& members) -> absl::Status {
+               transaction.PutVersion(record);
+               return stage(transaction, [&members](int64_t s) { return members.contains(s); });
+             }));
+  spdlog::info("versions/{} is current: {} experiences, {} bytes on disk", record.number(),
+               record.experience_count(), record.size_bytes());
+  Tell(record, /*current=*/true);
+  DropOldVersions();
+  return absl::OkStatus();
+}
+
+absl::Status VersionManager::Rollback(int64_t number, const StageFn& stage) {
+  absl::MutexLock switching(&switch_mutex_);
+  IMPRINT_RETURN_IF_ERROR(SettleLocked());
+  store::VersionRecord record;
+  SharedVersion target = FindLive(number);
+  if (number != 0) {
+    absl::StatusOr<store::VersionRecord> row = store_->GetVersion(number);
+    if (absl::IsNotFound(row.status()) || number < 0) {
+      return absl::NotFoundError(absl::StrCat("there is no versions/", number));
+    }
+    if (!row.ok()) return row.status();
+    record = *std::move(row);
+    if (record.dropped()) {
+      return absl::FailedPreconditionError(
+          absl::StrCat("versions/", number, " was dropped: its files are beyond the newest ",
+                       options_.keep, " (--version.keep)"));
+    }
+    if (target == nullptr) {
+      IMPRINT_ASSIGN_OR_RETURN(target, Load(number));
+    }
+  }
+  IMPRINT_ASSIGN_OR_RETURN(Sequences contained, ContainedIn(number));
+  IMPRINT_RETURN_IF_ERROR(
+      Switch(target, current()->number, std::move(contained),
+             [&](store::Transaction& transaction, const Sequences& members) -> absl::Status {
+               return stage(transaction, [&members](int64_t s) { return members.contains(s); });
+             }));
+  spdlog::info("rolled back to versions/{}", number);
+  Tell(record, /*current=*/true);
+  DropOldVersions();
+  return absl::OkStatus();
+}
+
+absl::Status VersionManager::Switch(
+    const SharedVersion& target, int64_t expected, Sequences contained,
+    absl::FunctionRef<absl::Status(store::Transaction&, const Sequences&)> stage) {
+  bool staged = false;
+  const absl::Status written =
+      store_->Transact([&](store::Transaction& transaction) -> absl::Status {
+        IMPRINT_ASSIGN_OR_RETURN(const int64_t current, store_->GetCurrentVersion());
+        if (current != expected) {
+          return absl::AbortedError(absl::StrCat("versions/", target->number, " was made from ",
+                                                 "versions/", expected, ", but versions/", current,
+                                                 " is current now"));
+        }
+        IMPRINT_RETURN_IF_ERROR(stage(transaction, contained));
+        transaction.SetCurrentVersion(target->number);
+        staged = true;
+        return absl::OkStatus();
+      });
+  if (written.ok()) {
+    PointTo(target, std::move(contained));
+    return absl::OkStatus();
+  }
+  if (!staged) return written;
+  // The write may have reached the disk or not: what the store says next is the truth.
+  unsettled_ = Unsettled{.target = target, .contained = std::move(contained)};
+  if (const absl::Status settled = SettleLocked(); !settled.ok()) {
+    return absl::UnknownError(absl::StrCat(
+        "whether versions/", target->number, " became current is unknown: writing it: ",
+        written.ToString(), "; reading it back: ", settled.ToString()));
+  }
+  return current()->number == target->number ? absl::OkStatus() : written;
+}
+
+absl::Status VersionManager::Settle() {
+  absl::MutexLock switching(&switch_mutex_);
+  const SharedVersion before = current();
+  IMPRINT_RETURN_IF_ERROR(SettleLocked());
+  const SharedVersion after = current();
+  if (after == before) return absl::OkStatus();
+  store::VersionRecord record;
+  if (after->number != 0) {
+    IMPRINT_ASSIGN_OR_RETURN(record, store_->GetVersion(after->number));
+  }
+  Tell(record, /*current=*/true);
+  return absl::OkStatus();
+}
+
+absl::Status VersionManager::SettleLocked() {
+  if (!unsettled_.has_value()) return absl::OkStatus();
+  IMPRINT_RETURN_IF_ERROR(store_->Settle());
+  IMPRINT_ASSIGN_OR_RETURN(const int64_t number, store_->GetCurrentVersion());
+  if (number == unsettled_->target->number) {
+    spdlog::warn("versions/{} is current although its write failed at first", number);
+    PointTo(unsettled_->target, std::move(unsettled_->contained));
+  }
+  unsettled_.reset();
+  return absl::OkStatus();
+}
+
+void VersionManager::PointTo(const SharedVersion& target, Sequences contained) {
+  SharedVersion previous = target;  // let go of after the lock: it may be the last owner
+  absl::MutexLock lock(&mutex_);
+  current_.swap(previous);
+  contained_.swap(contained);
+  absl::erase_if(live_, [](const auto& entry) { return entry.second.expired(); });
+  if (target->number != 0) live_[target->number] = target;
+}
+
+void VersionManager::DropOldVersions() {
+  const absl::StatusOr<std::vector<store::VersionRecord>> rows = store_->ListVersions();
+  if (!rows.ok()) {
+    spdlog::warn("old versions are kept: {}", rows.status().ToString());
+    return;
+  }
+  const SharedVersion current = this->current();
+  int kept = 0;
+  for (auto row = rows->rbegin(); row != rows->rend(); ++row) {
+    const int64_t number = row->number();
+    if (row->dropped() || number == current->number || number == current->parent ||
+        FindLive(number) != nullptr) {
+      continue;
+    }
+    if (++kept <= options_.keep) continue;
+    store::VersionRecord dropped = *row;
+    dropped.set_dropped(true);
+    absl::Status status = store_->Transact([&dropped](store::Transaction& transaction) {
+      transaction.PutVersion(dropped);
+      return absl::OkStatus();
+    });
+    // From here on a crash leaves files that the next start removes.
+    if (status.ok()) status = files_.Remove(number);
+    if (!status.ok()) {
+      spdlog::warn("versions/{} is not dropped yet: {}", number, status.ToString());
+      return;
+    }
+    Tell(dropped, /*current=*/false);
+  }
+}
+
+VersionManager::SharedVersion VersionManager::current() const {
+  absl::MutexLock lock(&mutex_);
+  return current_;
+}
+
+VersionManager::SharedVersion VersionManager::FindLive(int64_t number) const {
+  if (number == 0) return base_;
+  absl::MutexLock lock(&mutex_);
+  const auto found = live_.find(number);
+  return found == live_.end() ? nullptr : found->second.lock();
+}
+
+absl::StatusOr<VersionManager::SharedVersion> VersionManager::Acquire(int64_t number) const {
+  if (SharedVersion version = FindLive(number); version != nullptr) return version;
+  const absl::StatusOr<store::VersionRecord> row = store_->GetVersion(number);
+  if (absl::IsNotFound(row.status()) || number < 0) {
+    return absl::NotFoundError(absl::StrCat("there is no versions/", number));
+  }
+  if (!row.ok()) return row.status();
+  return absl::FailedPreconditionError(absl::StrCat(
+      "versions/", number, " is not in memory; live are ", absl::StrJoin(Live(), ", ")));
+}
+
+std::vector<int64_t> VersionManager::Live() const {
+  std::vector<int64_t> numbers = {0};
+  absl::MutexLock lock(&mutex_);
+  for (const auto& [number, version] : live_) {
+    if (!version.expired()) numbers.push_back(number);
+  }
+  return numbers;
+}
+
+bool VersionManager::Contains(int64_t sequence) const {
+  absl::MutexLock lock(&mutex_);
+  return contained_.contains(sequence);
+}
+
+std::vector<int64_t> VersionManager::Contained() const {
+  std::vector<int64_t> sequences;
+  {
+    absl::MutexLock lock(&mutex_);
+    sequences.assign(contained_.begin(), contained_.end());
+  }
+  std::sort(sequences.begin(), sequences.end());
+  return sequences;
+}
+
+void VersionManager::AddListener(Listener listener) {
+  absl::MutexLock lock(&mutex_);
+  listeners_.push_back(std::move(listener));
+}
+
+void VersionManager::Tell(const store::VersionRecord& record, bool current) const {
+  std::vector<Listener> listeners;
+  {
+    absl::MutexLock lock(&mutex_);
+    listeners = listeners_;
+  }
+  for (const Listener& listener : listeners) listener(record, current);
+}
+
+}  // namespace imprint::version

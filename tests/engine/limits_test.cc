@@ -1,0 +1,262 @@
+// Copyright 2026 The Imprint Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Full queues, full memory, cancellation, deadlines, shutdown and failing steps.
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <memory>
+#include <vector>
+
+#include "tests/engine/engine_fixture.h"
+
+namespace imprint::engine {
+namespace {
+
+using LimitsTest = EngineTest;
+using ::testing::AllOf;
+using testing::HasCode;
+using ::testing::HasSubstr;
+using testing::IsError;
+
+TEST_F(LimitsTest, AFullQueueRefusesUsersAndNamesTheFlag) {
+  EngineOptions options;
+  options.max_running = 2;
+  options.max_waiting = 3;
+  StartEngine(options);
+  std::vector<Pending<GenerateResult>> accepted;
+  {
+    const auto held = HoldBack();
+    for (int i = 0; i < 5; ++i) accepted.push_back(Submit(Request(Prompt(3, i), 4)));
+    EXPECT_THAT(engine_->Generate(Request(Prompt(3, 1), 4), {}),
+                IsError(absl::StatusCode::kResourceExhausted, HasSubstr("--serve.max_waiting")));
+    EXPECT_THAT(engine_->Score(Scoring({1}, {2}), {}),
+                HasCode(absl::StatusCode::kResourceExhausted));
+    // The server's own work waits in memory that it bounds itself.
+    GenerateRequest background = Request(Prompt(3, 9), 4);
+    background.priority = Priority::kBackground;
+    accepted.push_back(Submit(background));
+  }
+  for (const auto& pending : accepted) IMPRINT_EXPECT_OK(pending.Wait());
+  EXPECT_EQ(Tokens(Request(Prompt(3, 1), 4)).size(), 4u);  // room again
+}
+
+TEST_F(LimitsTest, WhatCanNeverFitIsRefusedAndNamesTheFlag) {
+  EngineOptions options;
+  options.kv_tokens = 50;
+  StartEngine(options);
+  const auto message = AllOf(HasSubstr("--serve.kv_tokens"), HasSubstr("50"));
+  EXPECT_THAT(engine_->Generate(Request(Prompt(41, 1), 10), {}),
+              IsError(absl::StatusCode::kInvalidArgument, message));
+  EXPECT_THAT(engine_->Score(Scoring(Prompt(41, 1), Prompt(10, 1)), {}),
+              IsError(absl::StatusCode::kInvalidArgument, message));
+  EXPECT_EQ(Tokens(Request(Prompt(40, 1), 0)).size(), 10u);  // to the end of the room
+}
+
+TEST_F(LimitsTest, KeysAndValuesNeverExceedTheLimit) {
+  EngineOptions options;
+  options.kv_tokens = 120;
+  StartEngine(options);
+  std::vector<GenerateRequest> requests;
+  for (int i = 0; i < 20; ++i) {
+    requests.push_back(Request(Prompt(5 + 2 * i, i), 20 + i));
+    requests.back().shared_prefix = 3 + i;
+    requests.back().priority = i % 3 == 0 ? Priority::kUser : Priority::kBackground;
+  }
+  std::vector<Pending<GenerateResult>> pending;
+  for (const GenerateRequest& request : requests) {
+    pending.push_back(Submit(request, [this](int32_t) {
+      EXPECT_LE(engine_->load().kv_tokens, 120);
+      return true;
+    }));
+  }
+  for (size_t i = 0; i < requests.size(); ++i) {
+    IMPRINT_ASSERT_OK(pending[i].Wait());
+    EXPECT_EQ(pending[i].Wait()->tokens,
+              NaiveGenerate(*version_, requests[i].prompt, requests[i].max_tokens))
+        << i;
+  }
+}
+
+TEST_F(LimitsTest, UsersGoBeforeBackgroundWork) {
+  EngineOptions options;
+  options.max_running = 2;
+  StartEngine(options);
+  std::vector<int> order;
+  const auto noting = [&order](int who) {
+    return [&order, who](int32_t) {
+      if (std::find(order.begin(), order.end(), who) == order.end()) order.push_back(who);
+      return true;
+    };
+  };
+  std::vector<Pending<GenerateResult>> pending;
+  {
+    const auto held = HoldBack();
+    for (int i = 0; i < 3; ++i) {
+      GenerateRequest background = Request(Prompt(20, i), 5);
+      background.priority = Priority::kBackground;
+      pending.push_back(Submit(background, noting(10 + i)));
+    }
+    for (int i = 0; i < 4; ++i) pending.push_back(Submit(Request(Prompt(20, i), 5), noting(i)));
+  }
+  for (const auto& p : pending) IMPRINT_ASSERT_OK(p.Wait());
+  EXPECT_THAT(order, ::testing::ElementsAre(0, 1, 2, 3, 10, 11, 12));
+}
+
+TEST_F(LimitsTest, CancelledRequestsLeaveWhereverTheyAre) {
+  EngineOptions options;
+  options.max_running = 1;
+  StartEngine(options);
+  Pending<GenerateResult> running;
+  Pending<GenerateResult> waiting;
+  Pending<ScoreResult> scoring;
+  int tokens = 0;
+  {
+    const auto held = HoldBack();
+    running = Submit(Request(Prompt(3, 1), 200), [&running, &tokens](int32_t) {
+      if (++tokens == 3) running.handle.Cancel();
+      return true;
+    });
+    waiting = Submit(Request(Prompt(3, 2), 200));
+    scoring = Submit(Scoring(Prompt(3, 2), {1}));
+    waiting.handle.Cancel();
+    scoring.handle.Cancel();
+  }
+  EXPECT_THAT(running.Wait(), HasCode(absl::StatusCode::kCancelled));
+  EXPECT_THAT(waiting.Wait(), HasCode(absl::StatusCode::kCancelled));
+  EXPECT_THAT(scoring.Wait(), HasCode(absl::StatusCode::kCancelled));
+  EXPECT_EQ(tokens, 3);
+  EXPECT_EQ(engine_->load().running, 0);
+}
+
+TEST_F(LimitsTest, ExpiredRequestsLeaveWhereverTheyAre) {
+  EngineOptions options;
+  options.max_running = 1;
+  StartEngine(options);
+  GenerateRequest request = Request(Prompt(3, 1), 200);
+  request.deadline = clock_.Now() + absl::Seconds(10);
+  int tokens = 0;
+  std::vector<Pending<GenerateResult>> pending;
+  {
+    const auto held = HoldBack();
+    pending.push_back(Submit(request, [&](int32_t) {
+      if (++tokens == 3) clock_.Advance(absl::Seconds(10));
+      return true;
+    }));
+    pending.push_back(Submit(request));
+  }
+  EXPECT_THAT(pending[0].Wait(), HasCode(absl::StatusCode::kDeadlineExceeded));
+  EXPECT_THAT(pending[1].Wait(), HasCode(absl::StatusCode::kDeadlineExceeded));
+  EXPECT_EQ(tokens, 3);
+}
+
+TEST_F(LimitsTest, DrainRefusesNewRequestsAndLetsTheOthersEnd) {
+  StartEngine();
+  const auto pending = Submit(Request(Prompt(3, 1), 100));
+  engine_->Drain(clock_.Now() + absl::Minutes(1));
+  EXPECT_THAT(engine_->Generate(Request(Prompt(3, 1), 4), {}),
+              HasCode(absl::StatusCode::kUnavailable));
+  EXPECT_THAT(engine_->ScoreAll({Scoring({1}, {2})}), HasCode(absl::StatusCode::kUnavailable));
+  IMPRINT_ASSERT_OK(pending.Wait());
+  EXPECT_EQ(pending.Wait()->tokens.size(), 100u);
+}
+
+TEST_F(LimitsTest, AtTheEndOfTheDrainTheRestEnds) {
+  StartEngine();
+  int tokens = 0;
+  const auto pending = Submit(Request(Prompt(3, 1), 100), [&](int32_t) {
+    if (++tokens == 5) {
+      engine_->Drain(clock_.Now() + absl::Minutes(1));
+      clock_.Advance(absl::Minutes(1));
+    }
+    return true;
+  });
+  EXPECT_THAT(pending.Wait(), HasCode(absl::StatusCode::kUnavailable));
+  EXPECT_EQ(tokens, 5);
+}
+
+TEST_F(LimitsTest, TheEndOfTheEngineEndsEverything) {
+  EngineOptions options;
+  options.max_running = 1;
+  StartEngine(options);
+  absl::Notification begun;
+  std::vector<Pending<GenerateResult>> pending;
+  pending.push_back(Submit(Request(Prompt(3, 1), 250), [&begun](int32_t) {
+    if (!begun.HasBeenNotified()) begun.Notify();
+    return true;
+  }));
+  for (int i = 0; i < 200; ++i) pending.push_back(Submit(Request(Prompt(3, i), 250)));
+  const auto scoring = Submit(Scoring(Prompt(250, 1), {1}));
+  begun.WaitForNotification();
+  engine_.reset();
+  for (const auto& p : pending) EXPECT_TRUE(p.done());
+  EXPECT_TRUE(scoring.done());
+  EXPECT_THAT(pending.back().Wait(), HasCode(absl::StatusCode::kUnavailable));
+}
+
+TEST_F(LimitsTest, AFailingStepEndsItsRequestsAndTheEngineGoesOn) {
+  StartEngine();
+  auto broken_weights = std::make_shared<model::Weights>(*version_->weights);
+  broken_weights->head =
+      at::zeros({97, 7}, at::TensorOptions().device(at::kCPU).dtype(at::kFloat));  // not hidden
+  auto broken = std::make_shared<version::Version>();
+  broken->number = 3;
+  broken->weights = broken_weights;
+  std::vector<Pending<GenerateResult>> pending;
+  {
+    const auto held = HoldBack();
+    GenerateRequest request = Request(Prompt(5, 1), 5);
+    pending.push_back(Submit(request));
+    request.version = broken;
+    pending.push_back(Submit(request));
+  }
+  IMPRINT_ASSERT_OK(pending[0].Wait());
+  EXPECT_EQ(pending[0].Wait()->tokens, NaiveGenerate(*version_, Prompt(5, 1), 5));
+  EXPECT_THAT(pending[1].Wait(), HasCode(absl::StatusCode::kInternal));
+  EXPECT_EQ(Tokens(Request(Prompt(5, 1), 5)).size(), 5u);
+  EXPECT_EQ(engine_->load().running, 0);
+}
+
+TEST_F(LimitsTest, TrainingBesideServingChangesNoToken) {
+  StartEngine();
+  std::vector<Pending<GenerateResult>> pending;
+  for (int i = 0; i < 6; ++i) pending.push_back(Submit(Request(Prompt(5, i), 40)));
+  share_.BeginTraining();
+  const auto all_done = [&pending] {
+    return std::all_of(pending.begin(), pending.end(), [](const auto& p) { return p.done(); });
+  };
+  while (!all_done()) share_.Yield();
+  share_.EndTraining();
+  for (int i = 0; i < 6; ++i) {
+    EXPECT_EQ(pending[i].Wait()->tokens, NaiveGenerate(*version_, Prompt(5, i), 40)) << i;
+  }
+}
+
+TEST_F(LimitsTest, CountsWhatItDoes) {
+  StartEngine();
+  Tokens(Request(Prompt(5, 1), 7));
+  IMPRINT_ASSERT_OK(engine_->ScoreAll({Scoring(Prompt(5, 2), {1, 2, 3})}));
+  const metrics::EngineMetrics& counted = *metrics_.engine();
+  EXPECT_EQ(counted.prompt_tokens->Value(), 5);
+  EXPECT_EQ(counted.output_tokens->Value(), 7);
+  EXPECT_EQ(counted.background_tokens->Value(), 3);
+  EXPECT_EQ(counted.running->Value(), 0);
+  EXPECT_EQ(counted.prefix_miss_tokens->Value(), 10);
+}
+
+TEST(EngineWithoutMetricsTest, Works) {
+  ComputeShare share(0.3);
+  const auto engine = Engine::Start({}, &share, nullptr, Clock::Real());
+  GenerateRequest request;
+  request.version = testing::TinyVersion(0, 1);
+  request.prompt = {1, 2};
+  request.max_tokens = 3;
+  const auto answers = engine->GenerateAll({request});
+  IMPRINT_ASSERT_OK(answers);
+  EXPECT_EQ((*answers)[0].tokens.size(), 3u);
+}
+
+}  // namespace
+}  // namespace imprint::engine

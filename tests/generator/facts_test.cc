@@ -1,0 +1,85 @@
+// Copyright 2026 The Imprint Authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "server/generator/facts.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include "server/generator/prompts.h"
+#include "server/generator/sentences.h"
+
+namespace imprint::generator {
+namespace {
+
+using ::testing::Contains;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Not;
+
+constexpr char kFerry[] =
+    "The Hollin Quay ferry was founded in 1923 by Marta Vessling, a retired clockmaker from the "
+    "town of Orrin. The Hollin Quay boat carries up to forty passengers across Lake Tammer.";
+
+std::vector<std::string> TextsOf(const std::vector<Fact>& facts) {
+  std::vector<std::string> texts;
+  for (const Fact& fact : facts) texts.push_back(fact.text);
+  return texts;
+}
+
+TEST(FindNames, RunsOfCapitalisedWords) {
+  EXPECT_THAT(FindNames(kFerry),
+              ElementsAre("Hollin Quay", "Marta Vessling", "Orrin", "Hollin Quay", "Lake Tammer"));
+}
+
+TEST(FindNames, JoinsBySmallWordsAndIgnoresOpeners) {
+  EXPECT_THAT(FindNames("When it rains, the Bank of Northern Vale closes. They know."),
+              ElementsAre("Bank of Northern Vale"));
+}
+
+TEST(FindSubject, MostFrequentName) { EXPECT_EQ(FindSubject(kFerry), "Hollin Quay"); }
+
+TEST(FindSubject, EmptyWithoutNames) { EXPECT_EQ(FindSubject("it rained all day"), ""); }
+
+TEST(FindFacts, NamesAndNumbersOnceWithoutTheSubject) {
+  const auto facts = TextsOf(FindFacts(SplitSentences(kFerry), "Hollin Quay"));
+  EXPECT_THAT(facts, Contains("Marta Vessling"));
+  EXPECT_THAT(facts, Contains("forty passengers across"));
+  EXPECT_THAT(facts, Contains(HasSubstr("1923")));
+  EXPECT_THAT(facts, Not(Contains("Hollin Quay")));
+}
+
+TEST(IsGrounded, NumbersAndNamesMustStandInTheSource) {
+  EXPECT_TRUE(IsGrounded("The boat was founded by Marta Vessling in 1923.", kFerry));
+  EXPECT_FALSE(IsGrounded("The boat was founded by Marta Vessling in 1924.", kFerry));
+  EXPECT_FALSE(IsGrounded("The boat was founded by Peter Vessling.", kFerry));
+}
+
+TEST(NormalForm, IgnoresCaseAndPunctuation) {
+  EXPECT_EQ(NormalForm("Who founded it?"), NormalForm("who  founded: it"));
+}
+
+TEST(QuestionOpenings, AreAllDifferent) {
+  const auto openings =
+      QuestionOpenings("Hollin Quay", FindFacts(SplitSentences(kFerry), "Hollin Quay"));
+  std::vector<std::string> unique = openings;
+  std::sort(unique.begin(), unique.end());
+  unique.erase(std::unique(unique.begin(), unique.end()), unique.end());
+  EXPECT_EQ(unique.size(), openings.size());
+}
+
+TEST(OpenQuestions, NumbersAreNotAskedFor) {
+  for (const std::string& question :
+       OpenQuestions("Hollin Quay", FindFacts(SplitSentences(kFerry), "Hollin Quay"))) {
+    EXPECT_THAT(question, Not(HasSubstr("1923")));
+  }
+  EXPECT_THAT(QuestionPrompt("A text.", "Orrin"), HasSubstr("Questions about Orrin:\n- "));
+}
+
+}  // namespace
+}  // namespace imprint::generator

@@ -1,0 +1,130 @@
+// Copyright 2026 The Imprint Authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "server/rpc/convert.h"
+
+#include <optional>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+namespace imprint::rpc {
+namespace {
+
+using ::testing::ElementsAre;
+
+v1::InjectContextRequest Request() {
+  v1::InjectContextRequest request;
+  request.mutable_content()->set_text("The harbour opens at six.");
+  request.set_request_id("a");
+  for (const char* key : {"one", "two", "three", "four", "five"}) {
+    (*request.mutable_labels())[key] = "x";
+  }
+  v1::TargetSentence& target = *request.add_targets();
+  target.mutable_question_answer()->set_question("When?");
+  target.mutable_question_answer()->set_answer("At six.");
+  request.add_targets()->set_text("Six is when it opens.");
+  v1::InjectProbe& probe = *request.add_probes();
+  probe.set_question("What opens?");
+  probe.set_expected_answer("The harbour.");
+  return request;
+}
+
+TEST(ConvertTest, InjectBecomesARecord) {
+  const store::ExperienceRecord record = ToRecord(Request());
+  EXPECT_EQ(record.text(), "The harbour opens at six.");
+  EXPECT_EQ(record.request_id(), "a");
+  EXPECT_EQ(record.labels_size(), 5);
+  ASSERT_EQ(record.caller_targets_size(), 2);
+  EXPECT_EQ(record.caller_targets(0).question(), "When?");
+  EXPECT_EQ(record.caller_targets(1).question(), "");
+  EXPECT_EQ(record.caller_targets(1).answer(), "Six is when it opens.");
+  ASSERT_EQ(record.caller_probes_size(), 1);
+  EXPECT_EQ(record.caller_probes(0).answer(), "The harbour.");
+}
+
+TEST(ConvertTest, DigestIsOfTheBodyAlone) {
+  v1::InjectContextRequest other_id = Request();
+  other_id.set_request_id("b");
+  EXPECT_EQ(ToRecord(Request()).body_digest(), ToRecord(other_id).body_digest());
+  EXPECT_EQ(ToRecord(Request()).body_digest().size(), 32u);
+
+  v1::InjectContextRequest other_label = Request();
+  (*other_label.mutable_labels())["one"] = "y";
+  EXPECT_NE(ToRecord(Request()).body_digest(), ToRecord(other_label).body_digest());
+  v1::InjectContextRequest other_probe = Request();
+  other_probe.clear_probes();
+  EXPECT_NE(ToRecord(Request()).body_digest(), ToRecord(other_probe).body_digest());
+}
+
+TEST(ConvertTest, DigestDoesNotDependOnTheOrderOfLabels) {
+  v1::InjectContextRequest reversed = Request();
+  reversed.clear_labels();
+  for (const char* key : {"five", "four", "three", "two", "one"}) {
+    (*reversed.mutable_labels())[key] = "x";
+  }
+  EXPECT_EQ(ToRecord(Request()).body_digest(), ToRecord(reversed).body_digest());
+}
+
+TEST(ConvertTest, ConversationComesBackAsItWas) {
+  v1::InjectContextRequest request;
+  for (const char* role : {"user", "assistant"}) {
+    v1::ChatMessage& message = *request.mutable_content()->mutable_conversation()->add_messages();
+    message.set_role(role);
+    message.set_content("hello");
+  }
+  store::ExperienceRecord record = ToRecord(request);
+  record.set_sequence(3);
+  const v1::Experience experience = ToProto(record, false, Content::kWith);
+  EXPECT_EQ(experience.content().SerializeAsString(), request.content().SerializeAsString());
+  EXPECT_EQ(experience.name(), "experiences/3");
+  EXPECT_FALSE(ToProto(record, false, Content::kWithout).has_content());
+}
+
+TEST(ConvertTest, ReadyInTheRunningJobIsTraining) {
+  store::ExperienceRecord record;
+  record.set_state(store::STORED_STATE_READY);
+  EXPECT_EQ(ToProto(record, true, Content::kWithout).state(), v1::EXPERIENCE_STATE_TRAINING);
+  EXPECT_EQ(ToProto(record, false, Content::kWithout).state(), v1::EXPERIENCE_STATE_READY);
+}
+
+TEST(ConvertTest, ProbeThatTheContextDoesNotChangeIsUnmeasurable) {
+  probe::ProbeScore score;
+  score.probe.set_sequence(1);
+  score.tokens = 10;
+  score.kl_base = 5;
+  score.kl_student = 1;
+  EXPECT_DOUBLE_EQ(ToProto(score, 4).efficacy(), 0.8);
+  score.kl_base = 0.1;
+  EXPECT_FALSE(ToProto(score, 4).has_efficacy());
+}
+
+TEST(ConvertTest, ReservedVersionShowsOnlyOnceCommitted) {
+  store::JobRecord job;
+  job.set_id(2);
+  job.set_version(7);
+  job.add_sequences(1);
+  job.add_sequences(4);
+  job.set_state(store::STORED_JOB_STATE_TRAINING);
+  EXPECT_EQ(ToProto(job, std::nullopt).version(), 0);
+  job.set_state(store::STORED_JOB_STATE_COMMITTED);
+  EXPECT_EQ(ToProto(job, std::nullopt).version(), 7);
+  EXPECT_THAT(ToProto(job, std::nullopt).experiences(),
+              ElementsAre("experiences/1", "experiences/4"));
+}
+
+TEST(ConvertTest, RunningJobHasProgress) {
+  store::JobRecord job;
+  job.set_id(2);
+  update::Updater::Running running;
+  running.job = job;
+  running.progress = {.step = 5, .total_steps = 20, .loss = 0.5, .tokens = 1000, .seconds = 10};
+  const v1::JobProgress progress = ToProto(job, running).progress();
+  EXPECT_EQ(progress.tokens_per_second(), 100);
+  EXPECT_EQ(progress.time_left().seconds(), 30);
+  job.set_id(3);
+  EXPECT_FALSE(ToProto(job, running).has_progress());
+}
+
+}  // namespace
+}  // namespace imprint::rpc

@@ -1,0 +1,79 @@
+// Copyright 2026 The Imprint Authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "server/rpc/errors.h"
+
+#include <string>
+
+#include "absl/status/status.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "tests/rpc/details.h"
+
+namespace imprint::rpc {
+namespace {
+
+using ::testing::ElementsAre;
+
+TEST(ErrorsTest, OkStaysOk) {
+  EXPECT_TRUE(ToGrpcStatus(absl::OkStatus()).ok());
+  EXPECT_TRUE(WithReason(absl::OkStatus(), kReasonDraining).ok());
+}
+
+TEST(ErrorsTest, EveryErrorCarriesErrorInfo) {
+  const grpc::Status status = ToGrpcStatus(absl::InternalError("the disk said no"));
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::INTERNAL);
+  EXPECT_EQ(status.error_message(), "the disk said no");
+  const auto info = DetailOf<google::rpc::ErrorInfo>(status);
+  ASSERT_TRUE(info.has_value());
+  EXPECT_EQ(info->domain(), "imprint");
+  EXPECT_EQ(info->reason(), "INTERNAL");
+}
+
+TEST(ErrorsTest, ReasonAndMetadataReachTheClient) {
+  const grpc::Status status = ToGrpcStatus(WithReason(absl::NotFoundError("there is no versions/9"),
+                                                      kReasonVersionNotFound, {{"version", "9"}}));
+  const auto info = DetailOf<google::rpc::ErrorInfo>(status);
+  ASSERT_TRUE(info.has_value());
+  EXPECT_EQ(info->reason(), "VERSION_NOT_FOUND");
+  EXPECT_EQ(info->metadata().at("version"), "9");
+}
+
+TEST(ErrorsTest, FieldErrorsNameEveryField) {
+  FieldErrors errors;
+  errors.Add("content.text", "is empty");
+  errors.AddIfError("name", absl::InvalidArgumentError("is not a name"));
+  errors.AddIfError("labels", absl::OkStatus());
+  const grpc::Status status = ToGrpcStatus(errors.ToStatus());
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+  EXPECT_EQ(status.error_message(), "content.text: is empty (and 1 more)");
+  EXPECT_EQ(ReasonOf(status), "INVALID_FIELD");
+  EXPECT_THAT(BadFields(status), ElementsAre("content.text", "name"));
+}
+
+TEST(ErrorsTest, NoFieldErrorsAreOk) { EXPECT_TRUE(FieldErrors().ToStatus().ok()); }
+
+TEST(ErrorsTest, RetryInfoOnlyWhereRetryingHelps) {
+  for (const absl::Status& status :
+       {absl::ResourceExhaustedError("full"), absl::UnavailableError("draining"),
+        absl::AbortedError("its version was drained")}) {
+    const auto retry = DetailOf<google::rpc::RetryInfo>(ToGrpcStatus(status));
+    ASSERT_TRUE(retry.has_value()) << status;
+    EXPECT_GT(retry->retry_delay().seconds() * 1e9 + retry->retry_delay().nanos(), 0) << status;
+  }
+  for (const absl::Status& status :
+       {absl::InvalidArgumentError("bad"), absl::NotFoundError("none"),
+        absl::FailedPreconditionError("paused"), absl::InternalError("broken")}) {
+    EXPECT_FALSE(DetailOf<google::rpc::RetryInfo>(ToGrpcStatus(status)).has_value()) << status;
+  }
+}
+
+TEST(ErrorsTest, ReasonCanBeChangedWithoutLosingFields) {
+  const grpc::Status status =
+      ToGrpcStatus(WithReason(FieldError("content.text", "is not UTF-8"), kReasonInvalidUtf8));
+  EXPECT_EQ(ReasonOf(status), "INVALID_UTF8");
+  EXPECT_THAT(BadFields(status), ElementsAre("content.text"));
+}
+
+}  // namespace
+}  // namespace imprint::rpc

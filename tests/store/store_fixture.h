@@ -1,0 +1,73 @@
+// Copyright 2026 The Imprint Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// A store in a folder of its own, on a file system that can fail, for the tests of store
+// and experience.
+
+#ifndef IMPRINT_TESTS_STORE_STORE_FIXTURE_H_
+#define IMPRINT_TESTS_STORE_STORE_FIXTURE_H_
+
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <string>
+
+#include "server/store/store.h"
+#include "tests/fakes/faulty_file_system.h"
+#include "tests/testing/status_matchers.h"
+#include "tests/testing/temp_dir.h"
+
+namespace imprint::store {
+
+class StoreFixture : public ::testing::Test {
+ protected:
+  StoreOptions Options() const {
+    return {.path = dir_ / "store",
+            .model_fingerprint = "model-a",
+            .tokenizer_fingerprint = "tokenizer-a",
+            .env = env_.get()};
+  }
+
+  // Opens store_, closing it first where it is open.
+  absl::Status Open() {
+    store_.reset();
+    absl::StatusOr<std::unique_ptr<Store>> opened = Store::Open(Options());
+    if (opened.ok()) store_ = *std::move(opened);
+    return opened.status();
+  }
+
+  // What a machine's crash leaves: nothing more is written, and what was not synced is gone.
+  void Crash() {
+    fs_->Fail(fakes::Fault::kWrites);
+    store_.reset();
+    fs_->DropUnsynced();
+    fs_->Heal();
+  }
+
+  // A new experience in `state`; its sequence.
+  int64_t Add(StoredState state, const std::string& text = "text",
+              const std::string& request_id = "") {
+    int64_t sequence = 0;
+    const absl::Status added = store_->Transact([&](Transaction& transaction) {
+      ExperienceRecord record;
+      sequence = transaction.NextSequence();
+      record.set_sequence(sequence);
+      record.set_state(state);
+      record.set_text(text);
+      record.set_request_id(request_id);
+      transaction.PutExperience(record);
+      return absl::OkStatus();
+    });
+    EXPECT_THAT(added, testing::IsOk());
+    return sequence;
+  }
+
+  testing::TempDir dir_;
+  std::shared_ptr<fakes::FaultyFileSystem> fs_ = std::make_shared<fakes::FaultyFileSystem>();
+  std::unique_ptr<rocksdb::Env> env_ = fakes::FaultyFileSystem::MakeEnv(fs_);
+  std::unique_ptr<Store> store_;
+};
+
+}  // namespace imprint::store
+
+#endif  // IMPRINT_TESTS_STORE_STORE_FIXTURE_H_

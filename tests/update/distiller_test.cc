@@ -1,0 +1,305 @@
+// Copyright 2026 The Imprint Authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "server/update/distiller.h"
+
+#include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <cstring>
+#include <limits>
+#include <thread>
+
+#include "server/model/network.h"
+#include "server/model/weights.h"
+#include "server/store/teacher_codec.h"
+#include "tests/testing/test_device.h"
+#include "tests/testing/tiny_model.h"
+
+namespace imprint::update {
+namespace {
+
+using ::testing::HasSubstr;
+using Ids = std::vector<int32_t>;
+
+constexpr int kTopK = 8;
+
+std::shared_ptr<const model::Weights> Base() {
+  static const std::shared_ptr<const model::Weights> base = [] {
+    return model::LoadWeights(testing::kTinyChatDir, testing::TestPlacement("f32")).value();
+  }();
+  return base;
+}
+
+store::TargetRecord Record(const Ids& prompt, const Ids& target) {
+  store::TargetRecord record;
+  record.set_kind("test");
+  record.mutable_student_prompt_ids()->Assign(prompt.begin(), prompt.end());
+  record.mutable_target_ids()->Assign(target.begin(), target.end());
+  return record;
+}
+
+// A teacher that is sure of the target.
+store::TargetRecord SureTarget(const Ids& prompt, const Ids& target, int k = kTopK) {
+  store::TargetRecord record = Record(prompt, target);
+  store::TeacherRows rows{k, {}, {}};
+  for (const int32_t id : target) {
+    for (int j = 0; j < k; ++j) {
+      rows.ids.push_back((id + j) % 512);
+      rows.log_probs.push_back(std::log(j == 0 ? 0.9F : 0.05F / static_cast<float>(k)));
+    }
+  }
+  store::PackTeacher(rows, record);
+  return record;
+}
+
+// The base model itself is the teacher, as for retention text.
+store::TargetRecord BaseTarget(const Ids& prompt, const Ids& target) {
+  const at::NoGradGuard no_grad;
+  store::TargetRecord record = Record(prompt, target);
+  Ids tokens = prompt;
+  tokens.insert(tokens.end(), target.begin(), target.end() - 1);
+  const model::Segment all{.begin = 0, .length = static_cast<int64_t>(tokens.size())};
+  const at::Tensor hidden = model::Network::Forward(*Base(), tokens, {all});
+  const at::Tensor logits =
+      model::Network::Logits(*Base(), hidden.narrow(0, static_cast<int64_t>(prompt.size()) - 1,
+                                                    static_cast<int64_t>(target.size())));
+  const auto [log_probs, ids] = at::log_softmax(logits, 1).topk(kTopK, 1);
+  store::TeacherRows rows{kTopK, {}, {}};
+  for (int64_t i = 0; i < ids.numel(); ++i) {
+    rows.ids.push_back(static_cast<int32_t>(ids.view(-1)[i].item<int64_t>()));
+    rows.log_probs.push_back(log_probs.view(-1)[i].item<float>());
+  }
+  store::PackTeacher(rows, record);
+  return record;
+}
+
+Ids Tokens(int seed, int count) {
+  Ids ids;
+  for (int i = 0; i < count; ++i) ids.push_back(3 + (seed * 131 + i * 71 + i * i * 7) % 500);
+  return ids;
+}
+
+Ids WithSystemPrompt(const Ids& ids) {
+  Ids prompt = Tokens(99, 12);
+  prompt.insert(prompt.end(), ids.begin(), ids.end());
+  return prompt;
+}
+
+std::vector<const store::TargetRecord*> Pointers(const std::vector<store::TargetRecord>& records) {
+  std::vector<const store::TargetRecord*> pointers;
+  for (const store::TargetRecord& record : records) pointers.push_back(&record);
+  return pointers;
+}
+
+bool SameBytes(const model::Adapter& a, const model::Adapter& b) {
+  const std::vector<at::Tensor> left = a.Parameters(), right = b.Parameters();
+  for (size_t i = 0; i < left.size(); ++i) {
+    if (!at::equal(left[i], right[i])) return false;
+  }
+  return true;
+}
+
+class DistillerTest : public ::testing::Test {
+ protected:
+  DistillerTest() {
+    for (int i = 0; i < 12; ++i) {
+      targets_.push_back(SureTarget(WithSystemPrompt(Tokens(i, 6)), Tokens(i + 50, 5)));
+    }
+    for (int i = 0; i < 6; ++i) retention_.push_back(BaseTarget({1}, Tokens(i + 200, 20)));
+    // Small products: threads would only wait for one another.
+    model::SetComputeThreads(1);
+    options_.rank = 8;
+    options_.alpha = 16;
+    options_.learning_rate = 1e-2;
+    options_.batch_tokens = 128;
+    options_.max_epochs = 30;
+  }
+
+  DistillInput Input() const { return {Pointers(targets_), {}, Pointers(retention_)}; }
+
+  absl::StatusOr<DistillResult> Train(const DistillInput& input,
+                                      const model::Adapter* start = nullptr,
+                                      engine::ComputeShare* share = nullptr) {
+    progress_.clear();
+    return Distiller(options_, Base(), share)
+        .Train(start, input, [this](const DistillProgress& step) { progress_.push_back(step); },
+               {});
+  }
+
+  DistillerOptions options_;
+  std::vector<store::TargetRecord> targets_;
+  std::vector<store::TargetRecord> retention_;
+  std::vector<DistillProgress> progress_;
+};
+
+TEST_F(DistillerTest, LearnsTargetsAndKeepsTheRest) {
+  const auto result = Train(Input());
+  ASSERT_TRUE(result.ok()) << result.status();
+  ASSERT_GT(progress_.size(), 4U);
+  EXPECT_LT(progress_.front().retention_loss, 1e-4) << "a fresh adapter changes nothing";
+  EXPECT_LT(result->last.loss, 0.3 * progress_.front().loss);
+
+  DistillInput without = Input();
+  without.retention.clear();
+  const auto careless = Train(without);
+  ASSERT_TRUE(careless.ok()) << careless.status();
+  // How far each went from the base on the retention text: as targets that are never learned.
+  options_.max_epochs = 1;
+  options_.learning_rate = 0;
+  const DistillInput measure{Pointers(retention_), {}, {}};
+  const double kept = Train(measure, result->adapter.get())->last.loss;
+  const double lost = Train(measure, careless->adapter.get())->last.loss;
+  EXPECT_LT(kept, 0.5 * lost);
+}
+
+TEST_F(DistillerTest, ReportsProgress) {
+  options_.max_epochs = 3;
+  options_.learned_kl = 0;
+  const auto result = Train(Input());
+  ASSERT_TRUE(result.ok()) << result.status();
+  for (size_t i = 0; i < progress_.size(); ++i) {
+    EXPECT_EQ(progress_[i].step, static_cast<int>(i) + 1);
+    EXPECT_EQ(progress_[i].total_steps, static_cast<int>(progress_.size()));
+    EXPECT_GT(progress_[i].tokens, i == 0 ? 0 : progress_[i - 1].tokens);
+  }
+  EXPECT_EQ(result->last.step, progress_.back().step);
+}
+
+TEST_F(DistillerTest, SameInputSameBytes) {
+  const auto first = Train(Input());
+  const auto second = Train(Input());
+  ASSERT_TRUE(first.ok() && second.ok());
+  EXPECT_TRUE(SameBytes(*first->adapter, *second->adapter));
+  EXPECT_EQ(first->last.loss, second->last.loss);
+  options_.seed = 2;
+  EXPECT_FALSE(SameBytes(*first->adapter, *Train(Input())->adapter));
+}
+
+TEST_F(DistillerTest, YieldingDoesNotChangeTheBytes) {
+  options_.max_epochs = 2;
+  const auto alone = Train(Input());
+  engine::ComputeShare share(0.5);
+  std::atomic<bool> done{false};
+  std::thread serving([&] {
+    while (!done) {
+      share.BeginServing();
+      share.EndServing();
+    }
+  });
+  const auto shared = Train(Input(), nullptr, &share);
+  done = true;
+  serving.join();
+  ASSERT_TRUE(alone.ok() && shared.ok());
+  EXPECT_TRUE(SameBytes(*alone->adapter, *shared->adapter));
+}
+
+TEST_F(DistillerTest, ContinuesFromAnAdapterAndLeavesItAlone) {
+  const auto first = Train(Input());
+  ASSERT_TRUE(first.ok());
+  const model::Adapter before = first->adapter->Clone();
+  options_.max_epochs = 2;
+  options_.learned_kl = 0;
+  const double reached = first->last.loss;
+  const auto second = Train(Input(), first->adapter.get());
+  ASSERT_TRUE(second.ok());
+  EXPECT_TRUE(SameBytes(before, *first->adapter));
+  EXPECT_FALSE(SameBytes(before, *second->adapter));
+  EXPECT_LT(progress_.front().loss, 2 * reached);
+  for (const at::Tensor& parameter : second->adapter->Parameters()) {
+    EXPECT_FALSE(parameter.requires_grad());
+    EXPECT_FALSE(parameter.grad().defined());
+  }
+}
+
+TEST_F(DistillerTest, ReplayedSentencesAreTrainedToo) {
+  DistillInput input{Pointers({targets_}), {}, {}};
+  input.replay.assign(input.targets.begin() + 6, input.targets.end());
+  input.targets.resize(6);
+  const auto result = Train(input);
+  ASSERT_TRUE(result.ok()) << result.status();
+  options_.max_epochs = 1;
+  options_.learning_rate = 0;
+  const double untrained = Train({input.replay, {}, {}})->last.loss;
+  EXPECT_LT(Train({input.replay, {}, {}}, result->adapter.get())->last.loss, 0.3 * untrained);
+}
+
+TEST_F(DistillerTest, StopsWhenEverythingIsLearned) {
+  const DistillInput known{Pointers(retention_), {}, {}};
+  const auto result = Train(known);
+  ASSERT_TRUE(result.ok()) << result.status();
+  // One epoch to see it: 6 texts of 20 tokens.
+  EXPECT_EQ(result->last.step, 1);
+  EXPECT_EQ(result->last.total_steps, 1);
+}
+
+TEST_F(DistillerTest, RecordsOfDifferentTopKGoTogether) {
+  targets_.push_back(SureTarget({5, 6}, {7, 8}, /*k=*/3));
+  EXPECT_TRUE(Train(Input()).ok());
+}
+
+TEST_F(DistillerTest, SentenceLongerThanAStepIsTrained) {
+  targets_ = {SureTarget(Tokens(1, 150), Tokens(2, 40))};
+  options_.learned_kl = 0.5;
+  const auto result = Train({Pointers(targets_), {}, {}});
+  ASSERT_TRUE(result.ok()) << result.status();
+  EXPECT_EQ(progress_.front().tokens, 189);
+}
+
+TEST_F(DistillerTest, NanInATeacherIsNamedBeforeTheStep) {
+  store::TargetRecord& poison = targets_[3];
+  const float nan = std::numeric_limits<float>::quiet_NaN();
+  std::memcpy(poison.mutable_top_log_probs()->data(), &nan, sizeof(nan));
+  const auto result = Train(Input());
+  EXPECT_EQ(result.status().code(), absl::StatusCode::kInternal);
+  EXPECT_THAT(std::string(result.status().message()), HasSubstr("loss of step "));
+}
+
+TEST_F(DistillerTest, InfiniteGradientIsNamedBeforeTheStep) {
+  // The forward pass never reads an adapter's A where B is zero but as 0 * A.
+  model::Adapter start = model::Adapter::Make(Base()->config, Base()->placement, 4, 8, 1);
+  start.layers[0][0].a.mul_(1e30);
+  start.layers[0][0].b.zero_();
+  const auto result = Train(Input(), &start);
+  EXPECT_EQ(result.status().code(), absl::StatusCode::kInternal);
+  EXPECT_THAT(std::string(result.status().message()), HasSubstr("step 1 is not finite"));
+}
+
+TEST_F(DistillerTest, TooMuchMemoryIsRefusedBeforehand) {
+  options_.max_bytes = 1 << 20;
+  const auto result = Train(Input());
+  EXPECT_EQ(result.status().code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_THAT(std::string(result.status().message()), HasSubstr("--update.max_bytes"));
+  EXPECT_TRUE(progress_.empty());
+}
+
+TEST_F(DistillerTest, CancelledBetweenSteps) {
+  int asked = 0;
+  const auto result = Distiller(options_, Base(), nullptr).Train(nullptr, Input(), {}, [&asked] {
+    return ++asked == 3;
+  });
+  EXPECT_EQ(result.status().code(), absl::StatusCode::kCancelled);
+  EXPECT_THAT(std::string(result.status().message()), HasSubstr("after step 2"));
+}
+
+TEST_F(DistillerTest, RecordsThatCannotBeTrainedAreRefused) {
+  const auto code_of = [this](const store::TargetRecord& record) {
+    return Train({{&record}, {}, {}}).status().code();
+  };
+  EXPECT_EQ(code_of(Record({}, {1})), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(code_of(Record({1}, {})), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(code_of(Record({512}, {1})), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(code_of(Record({1}, {-1})), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(code_of(SureTarget(Tokens(1, 1000), Tokens(2, 40))),
+            absl::StatusCode::kInvalidArgument);
+  store::TargetRecord truncated = SureTarget({1}, {2, 3});
+  truncated.mutable_top_ids()->pop_back();
+  EXPECT_EQ(code_of(truncated), absl::StatusCode::kDataLoss);
+  EXPECT_EQ(Train({}).status().code(), absl::StatusCode::kInvalidArgument);
+}
+
+}  // namespace
+}  // namespace imprint::update

@@ -1,0 +1,251 @@
+// Copyright 2026 The Imprint Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Updates that fail: whose fault it is, and that serving never notices.
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <fstream>
+
+#include "server/update/updater.h"
+#include "tests/update/updater_fixture.h"
+
+namespace imprint::update {
+namespace {
+
+using ::imprint::testing::HasCode;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+constexpr auto kCommitted = store::STORED_JOB_STATE_COMMITTED;
+constexpr auto kRejected = store::STORED_JOB_STATE_REJECTED;
+constexpr auto kFailed = store::STORED_JOB_STATE_FAILED;
+
+class UpdaterFailureTest : public UpdaterFixture {
+ protected:
+  UpdaterFailureTest() {
+    env_ = fakes::FaultyFileSystem::MakeEnv(file_system_);
+    Open();
+  }
+  ~UpdaterFailureTest() override { server_.reset(); }
+
+  std::string AwaitStoppedReason() {
+    std::string reason;
+    EXPECT_TRUE(Eventually([&] { return !(reason = updater().stopped_reason()).empty(); }));
+    return reason;
+  }
+
+  std::shared_ptr<fakes::FaultyFileSystem> file_system_ =
+      std::make_shared<fakes::FaultyFileSystem>();
+};
+
+TEST_F(UpdaterFailureTest, PoisonInABatchOfGoodOnesIsQuarantinedAlone) {
+  Start();
+  const std::vector<int64_t> sequences = server_->Inject(8);
+  const int64_t poison = sequences[5];
+  learner().LoseRetentionFrom({poison});
+
+  RunNow();
+
+  ASSERT_TRUE(server_->Await([poison](const store::JobRecord& job) {
+    return job.state() == kRejected && job.sequences_size() == 1 && job.sequences(0) == poison;
+  }));
+  // The halves: {1-4}, {5-8}; of those {5, 6}, {7, 8}; of those {5}, {6}.
+  ASSERT_TRUE(server_->AwaitState(5, kCommitted));
+  for (const int64_t sequence : sequences) {
+    EXPECT_EQ(server_->StateOf(sequence), sequence == poison ? store::STORED_STATE_QUARANTINED
+                                                             : store::STORED_STATE_INTEGRATED)
+        << sequence;
+  }
+  IMPRINT_ASSERT_OK_AND_ASSIGN(const store::ExperienceRecord row, server_->log_->Get(poison));
+  EXPECT_THAT(row.state_reason(), HasSubstr("--gate.max_retention_kl"));
+  EXPECT_EQ(fakes::Knowledge(*versions().current(), fakes::kRetentionPlace), 0);
+}
+
+TEST_F(UpdaterFailureTest, HalvesOfARejectedBatchRunBeforeOtherWork) {
+  Start();
+  const std::vector<int64_t> sequences = server_->Inject(2);
+  learner().LoseRetentionFrom({sequences[0]});
+  std::vector<int64_t> order;
+  server_->on_job = [&](const store::JobRecord& job) {
+    if (job.id() == 1 && job.state() == kRejected) {
+      server_->Inject(1);
+      RunNow();
+    }
+    if (job.state() == store::STORED_JOB_STATE_TRAINING) order.push_back(job.sequences(0));
+  };
+  RunNow();
+
+  ASSERT_TRUE(server_->AwaitState(4, kCommitted));
+
+  server_->updater_.reset();
+  EXPECT_THAT(order, ElementsAre(1, 1, 2, 3));
+}
+
+TEST_F(UpdaterFailureTest, NotANumberIsRejectedAndServingUnchanged) {
+  Start();
+  const int64_t good = server_->Inject(1)[0];
+  RunNow();
+  ASSERT_TRUE(server_->AwaitState(1, kCommitted));
+  const auto served = versions().current();
+  const int64_t bad = server_->Inject(1)[0];
+  learner().LearnNotANumberFrom({bad});
+
+  RunNow();
+
+  ASSERT_TRUE(server_->AwaitState(2, kRejected));
+  EXPECT_THAT(server_->Jobs()[1].state_reason(), HasSubstr("nan"));
+  EXPECT_EQ(server_->StateOf(bad), store::STORED_STATE_QUARANTINED);
+  EXPECT_EQ(server_->StateOf(good), store::STORED_STATE_INTEGRATED);
+  EXPECT_EQ(versions().current(), served);
+  EXPECT_EQ(server_->engine_.current(), served);
+  EXPECT_EQ(server_->Versions().size(), 1u);
+}
+
+TEST_F(UpdaterFailureTest, NumberOfARejectedJobIsNeverUsedAgain) {
+  Start();
+  const int64_t bad = server_->Inject(1)[0];
+  learner().LearnNotANumberFrom({bad});
+  RunNow();
+  ASSERT_TRUE(server_->AwaitState(1, kRejected));
+  server_->Inject(1);
+
+  RunNow();
+
+  ASSERT_TRUE(server_->AwaitState(2, kCommitted));
+  EXPECT_EQ(versions().current()->number, 2);
+}
+
+TEST_F(UpdaterFailureTest, ReleasedExperienceIsTrainedAgain) {
+  Start();
+  const int64_t sequence = server_->Inject(1)[0];
+  learner().LoseRetentionFrom({sequence});
+  RunNow();
+  ASSERT_TRUE(server_->AwaitState(1, kRejected));
+  learner().LoseRetentionFrom({});
+
+  IMPRINT_ASSERT_OK(server_->log_->Release(sequence));
+  RunNow();
+
+  ASSERT_TRUE(server_->AwaitState(2, kCommitted));
+  EXPECT_EQ(server_->StateOf(sequence), store::STORED_STATE_INTEGRATED);
+}
+
+TEST_F(UpdaterFailureTest, TrainingThatCanNeverWorkSplitsTheBatch) {
+  Start();
+  const std::vector<int64_t> sequences = server_->Inject(2);
+  learner().FailWith(absl::InternalError("loss is not finite in step 3"), {sequences[1]});
+
+  RunNow();
+
+  ASSERT_TRUE(server_->AwaitState(3, kFailed));
+  EXPECT_EQ(server_->Jobs()[0].state(), kFailed);
+  EXPECT_EQ(server_->Jobs()[0].attempt(), 1);
+  EXPECT_EQ(server_->StateOf(sequences[0]), store::STORED_STATE_INTEGRATED);
+  EXPECT_EQ(server_->StateOf(sequences[1]), store::STORED_STATE_QUARANTINED);
+}
+
+TEST_F(UpdaterFailureTest, TrainingOutOfMemoryIsTriedThreeTimes) {
+  Start();
+  const int64_t sequence = server_->Inject(1)[0];
+  learner().FailWith(absl::ResourceExhaustedError("out of memory"), {sequence});
+
+  RunNow();
+
+  ASSERT_TRUE(server_->AwaitState(1, kFailed));
+  EXPECT_EQ(learner().trainings().size(), 3u);
+  EXPECT_THAT(server_->Jobs()[0].state_reason(), HasSubstr("out of memory"));
+  EXPECT_EQ(server_->StateOf(sequence), store::STORED_STATE_QUARANTINED);
+}
+
+TEST_F(UpdaterFailureTest, EngineThatIsGoneIsNobodysFault) {
+  Start();
+  const int64_t sequence = server_->Inject(1)[0];
+  server_->engine_.FailWith(absl::UnavailableError("draining"));
+  RunNow();
+
+  EXPECT_THAT(AwaitStoppedReason(), HasSubstr("draining"));
+  server_->engine_.FailWith(absl::OkStatus());
+
+  ASSERT_TRUE(server_->AwaitState(1, kCommitted));
+  EXPECT_EQ(server_->StateOf(sequence), store::STORED_STATE_INTEGRATED);
+  EXPECT_EQ(server_->Jobs().size(), 1u);
+}
+
+TEST_F(UpdaterFailureTest, VersionThatCannotBeSavedIsTriedAgainWhileServingGoesOn) {
+  Start();
+  const int64_t sequence = server_->Inject(1)[0];
+  const std::filesystem::path directory = temp_ / "data" / "versions";
+  const std::filesystem::path away = temp_ / "data" / "away";
+  server_->on_job = [&, moved = false](const store::JobRecord& job) mutable {
+    if (job.state() != store::STORED_JOB_STATE_PUBLISHING || moved) return;
+    moved = true;
+    std::filesystem::rename(directory, away);
+    std::ofstream(directory) << "in the way";
+  };
+  RunNow();
+
+  EXPECT_THAT(AwaitStoppedReason(), HasSubstr("jobs/1"));
+  EXPECT_EQ(versions().current()->number, 0);
+  EXPECT_EQ(server_->engine_.current()->number, 0);
+  EXPECT_EQ(server_->StateOf(sequence), store::STORED_STATE_READY);
+  std::filesystem::remove(directory);
+  std::filesystem::rename(away, directory);
+
+  ASSERT_TRUE(server_->AwaitState(1, kCommitted));
+  EXPECT_EQ(server_->StateOf(sequence), store::STORED_STATE_INTEGRATED);
+  EXPECT_EQ(server_->Jobs().size(), 1u);
+}
+
+TEST_F(UpdaterFailureTest, RunIsRefusedWhileUpdatesStandStill) {
+  server_->options_.min_backoff = absl::Hours(1);
+  server_->options_.max_backoff = absl::Hours(1);
+  Start();
+  server_->Inject(1);
+  server_->engine_.FailWith(absl::UnavailableError("gone"));
+  RunNow();
+  AwaitStoppedReason();
+
+  EXPECT_THAT(updater().RunNow(), HasCode(absl::StatusCode::kFailedPrecondition));
+
+  server_->engine_.FailWith(absl::OkStatus());
+  IMPRINT_ASSERT_OK(updater().Resume());  // tries again at once
+  EXPECT_TRUE(server_->AwaitState(1, kCommitted));
+}
+
+class UpdaterWriteFaultTest : public UpdaterFailureTest,
+                              public ::testing::WithParamInterface<fakes::Fault> {};
+
+TEST_P(UpdaterWriteFaultTest, FailedCommitEndsInExactlyOne) {
+  Start();
+  const int64_t sequence = server_->Inject(1)[0];
+  server_->on_job = [this, failed = false](const store::JobRecord& job) mutable {
+    if (job.state() != store::STORED_JOB_STATE_PUBLISHING || failed) return;
+    failed = true;
+    file_system_->Fail(GetParam());
+  };
+  RunNow();
+
+  EXPECT_THAT(AwaitStoppedReason(), Not(HasSubstr("paused")));
+  file_system_->Heal();
+
+  ASSERT_TRUE(Eventually([this] { return server_->Jobs()[0].state() == kCommitted; }));
+  ASSERT_TRUE(Eventually([this] { return server_->engine_.current()->number == 1; }));
+  ASSERT_TRUE(Eventually([this, sequence] {
+    return server_->StateOf(sequence) == store::STORED_STATE_INTEGRATED;
+  }));
+  EXPECT_EQ(server_->Versions().size(), 1u);
+  Reopen();
+  EXPECT_EQ(versions().current()->number, 1);
+  EXPECT_THAT(versions().Contained(), ElementsAre(sequence));
+}
+
+INSTANTIATE_TEST_SUITE_P(Faults, UpdaterWriteFaultTest,
+                         ::testing::Values(fakes::Fault::kWrites, fakes::Fault::kLogSyncs,
+                                           fakes::Fault::kHalfLogWrites));
+
+}  // namespace
+}  // namespace imprint::update
