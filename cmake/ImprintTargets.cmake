@@ -86,8 +86,15 @@ endfunction()
 
 # imprint_benchmark(NAME SRCS ... DEPS ... [TORCH])
 function(imprint_benchmark name)
-  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "DEPS")
-  imprint_executable(${name} ${arg_UNPARSED_ARGUMENTS} DEPS ${arg_DEPS} benchmark::benchmark)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "TORCH" "" "SRCS;DEPS")
+  if(arg_UNPARSED_ARGUMENTS)
+    message(FATAL_ERROR "imprint_benchmark(${name}): unknown ${arg_UNPARSED_ARGUMENTS}")
+  endif()
+  set(torch)
+  if(arg_TORCH)
+    set(torch TORCH)
+  endif()
+  imprint_executable(${name} SRCS ${arg_SRCS} DEPS ${arg_DEPS} benchmark::benchmark ${torch})
 endfunction()
 
 # Links libtorch and precompiles ATen/ATen.h, which costs 7 seconds a file else.

@@ -31,7 +31,10 @@ class FlagGroup {
   template <typename Value>
   CLI::Option* Add(const std::string& flag, Value& value, double low, double high,
                    const std::string& help) {
-    return Add(flag, value, help)->check(CLI::Range(low, high))->type_name(TypeName(value));
+    // Bounds belong into the error, not into every line of --help.
+    CLI::Validator range = CLI::Range(low, high);
+    range.description("");
+    return Add(flag, value, help)->check(range)->type_name(TypeName(value));
   }
   CLI::Option* AddPath(const std::string& flag, std::filesystem::path& value,
                        const std::string& help) {

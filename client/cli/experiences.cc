@@ -151,7 +151,8 @@ void AddExperiences(CLI::App& app, Command& command) {
   auto flags = std::make_shared<ListFlags>();
   CLI::App* list = verb->add_subcommand("list", "one line an experience, in the log's order");
   list->add_option("--state", flags->state, "only this state");
-  list->add_option("--label", flags->labels, "only with this key=value; may be repeated");
+  list->add_option("--label", flags->labels, "only with this key=value; may be repeated")
+      ->allow_extra_args(false);
   list->add_option("--limit", flags->limit, "at most this many; 0: all");
   list->callback(
       [&command, flags] { command.run = [&command, flags] { return List(command, *flags); }; });

@@ -117,7 +117,8 @@ void AddInject(CLI::App& app, Command& command) {
   inject->add_option("--text", flags->text, "the text itself, whatever it looks like");
   inject->add_option("--request_id", flags->request_id,
                      "idempotency key: the same id and text are stored once");
-  inject->add_option("--label", flags->labels, "key=value; may be given several times");
+  inject->add_option("--label", flags->labels, "key=value; may be given several times")
+      ->allow_extra_args(false);
   inject
       ->add_option("--wait", flags->wait,
                    "return when the experience is durable (accepted), when its target sentences\n"

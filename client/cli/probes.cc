@@ -149,7 +149,8 @@ void AddProbes(CLI::App& app, Command& command) {
   CLI::App* run = verb->add_subcommand("run", "ask them now");
   run->add_option("--version", run_flags->version, "latest, base or a number")
       ->capture_default_str();
-  run->add_option("--experience", run_flags->experiences, "only of this one; may be repeated");
+  run->add_option("--experience", run_flags->experiences, "only of this one; may be repeated")
+      ->allow_extra_args(false);
   run->callback([&command, run_flags] {
     command.run = [&command, run_flags] { return Run(command, *run_flags); };
   });

@@ -15,12 +15,14 @@ void AddQueryFlags(CLI::App& verb, QueryFlags& flags) {
   verb.add_option("--temperature", flags.temperature, "0: greedy");
   verb.add_option("--top_p", flags.top_p, "0: off");
   verb.add_option("--top_k", flags.top_k, "0: off");
-  verb.add_option("--stop", flags.stop, "end before this text; may be given several times");
+  verb.add_option("--stop", flags.stop, "end before this text; may be given several times")
+      ->allow_extra_args(false);
   verb.add_option("--seed", flags.seed, "for the same sample again");
   verb.add_flag("--pending_context", flags.pending_context,
                 "put experiences that are not in the weights yet into the prompt");
   verb.add_option("--pending_label", flags.pending_labels,
-                  "only experiences with this key=value; may be given several times");
+                  "only experiences with this key=value; may be given several times")
+      ->allow_extra_args(false);
 }
 
 absl::StatusOr<v1::QueryRequest> MakeQuery(const QueryFlags& flags) {

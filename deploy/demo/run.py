@@ -100,9 +100,9 @@ def main() -> None:
     known = time.monotonic()
     print("asking again, without the passages ...", flush=True)
     after = server.answers(questions, "latest")
-    in_context = server.answers(
-        [f"{item['text']}\n\n{probe['question']}" for item, probe in asked], "base"
-    )
+    # The teacher's own answers, from when the probes were made.
+    teacher = {p["question"]: p["teacher_answer"] for p in server.json("probes", "list")}
+    in_context = [teacher.get(question, "").strip() for question in questions]
 
     ids = {item["request_id"] for item in items}
     experiences = [e for e in server.json("experiences", "list") if e["request_id"] in ids]

@@ -41,7 +41,7 @@ void PrefixCache::Insert(const version::Version& version, absl::Span<const int32
         CommonLength(entry->tokens, tokens) == static_cast<int64_t>(entry->tokens.size());
     entry = beginning ? Erase(entry) : std::next(entry);
   }
-  tokens_ += kv_cache.capacity();
+  tokens_ += kv_cache.length();
   entries_.push_front({version.number, version.weights,
                        std::vector<int32_t>(tokens.begin(), tokens.end()), std::move(kv_cache)});
 }
@@ -59,7 +59,7 @@ void PrefixCache::Purge(absl::FunctionRef<bool(int64_t version)> keep) {
 }
 
 PrefixCache::Entries::iterator PrefixCache::Erase(Entries::iterator entry) {
-  tokens_ -= entry->kv_cache.capacity();
+  tokens_ -= entry->kv_cache.length();
   return entries_.erase(entry);
 }
 

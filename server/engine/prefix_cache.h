@@ -45,7 +45,7 @@ class PrefixCache {
   // false.
   void Purge(absl::FunctionRef<bool(int64_t version)> keep);
 
-  // Tokens that all entries hold room for.
+  // Tokens of all entries.
   int64_t tokens() const { return tokens_; }
   size_t size() const { return entries_.size(); }
 

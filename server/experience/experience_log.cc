@@ -117,7 +117,7 @@ void ExperienceLog::WriteBatch(std::vector<PendingAppend> appends) {
   Deliver();
   // The store can refuse before it begins, when an earlier failure is not settled yet.
   std::vector<absl::StatusOr<store::ExperienceRecord>> outcomes = batch.Outcomes(written);
-  outcomes.resize(appends.size(), written);
+  while (outcomes.size() < appends.size()) outcomes.push_back(written);
   for (size_t i = 0; i < appends.size(); ++i) appends[i].done(std::move(outcomes[i]));
 }
 

@@ -41,7 +41,9 @@ std::string CleanQuestion(absl::string_view line) {
 // Whether `sentence` says what it is about without the chunk beside it.
 bool NamesSomething(absl::string_view sentence, absl::string_view subject,
                     const std::vector<Fact>& facts) {
-  if (!subject.empty() && absl::StrContainsIgnoreCase(sentence, subject)) return true;
+  if (!subject.empty() && absl::StrContains(NormalForm(sentence), NormalForm(subject))) {
+    return true;
+  }
   return std::any_of(facts.begin(), facts.end(), [&](const Fact& fact) {
     return absl::ascii_isupper(fact.text[0]) && absl::StrContains(sentence, fact.text);
   });
@@ -149,7 +151,9 @@ absl::StatusOr<std::vector<std::string>> ChunkWriter::Continue(
   std::vector<std::string> lines;
   for (const engine::GenerateResult& result : results) {
     IMPRINT_ASSIGN_OR_RETURN(const std::string continuation, text_.Decode(result.tokens));
-    lines.push_back(std::string(continuation.substr(0, continuation.find('\n'))));
+    const std::pair<std::string, std::string> line_and_rest =
+        absl::StrSplit(continuation, absl::MaxSplits('\n', 1));
+    lines.push_back(line_and_rest.first);
   }
   return lines;
 }

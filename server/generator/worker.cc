@@ -61,7 +61,7 @@ absl::Status GeneratorWorker::Process(int64_t sequence) {
   absl::StatusOr<GeneratedSentences> sentences =
       generator_->Generate(experience, [this] { return stopping_.HasBeenNotified(); });
   if (absl::IsInvalidArgument(sentences.status())) {
-    spdlog::warn("experiences/{} is quarantined: {}", sequence, sentences.status().message());
+    spdlog::warn("experiences/{} is quarantined: {}", sequence, sentences.status().ToString());
     return log_->Quarantine(sequence, std::string(sentences.status().message()));
   }
   if (!sentences.ok()) return sentences.status();

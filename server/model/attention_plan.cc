@@ -5,6 +5,8 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
+#include <utility>
 
 #include "c10/util/Exception.h"
 
@@ -46,10 +48,13 @@ Past PastOf(absl::Span<const Segment> segments, const std::vector<Past>& pasts,
 AttentionPlan PlanAttention(absl::Span<const Segment> segments, bool with_grad) {
   AttentionPlan plan;
   std::map<int, std::vector<int>> by_prefix;
+  std::set<const KvCache*> caches;
   for (size_t i = 0; i < segments.size(); ++i) {
     const Segment& segment = segments[i];
     plan.pasts.push_back(PastOf(segments, plan.pasts, segment));
     const Past& past = plan.pasts.back();
+    TORCH_CHECK(segment.kv_cache == nullptr || caches.insert(segment.kv_cache).second,
+                "two segments of a batch append to one cache");
     if (past.root_cache != nullptr) {
       TORCH_CHECK(!with_grad, "gradients do not flow through a cache");
       plan.singles.push_back(static_cast<int>(i));

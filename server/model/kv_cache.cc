@@ -33,11 +33,9 @@ KvCache::KvCache(const ModelConfig& config, const Placement& placement, int64_t 
     : capacity_(std::clamp(reserve, std::min(kLeastCapacity, config.max_positions),
                            config.max_positions)),
       max_capacity_(config.max_positions) {
-  for (std::vector<at::Tensor>* side : {&keys_, &values_}) {
-    for (int64_t layer = 0; layer < config.layers; ++layer) {
-      side->push_back(
-          at::empty({config.kv_heads, capacity_, config.head_dim}, placement.activations()));
-    }
+  for (int64_t layer = 0; layer < config.layers; ++layer) {
+    layers_.push_back(
+        at::empty({2 * config.kv_heads, capacity_, config.head_dim}, placement.activations()));
   }
 }
 
@@ -53,8 +51,7 @@ KvCache KvCache::Fork(int64_t length, int64_t reserve) const {
   fork.capacity_ = std::clamp(std::max(reserve, fork.length_),
                               std::min(kLeastCapacity, max_capacity_), max_capacity_);
   const at::NoGradGuard no_grad;
-  fork.keys_ = CopyInto(keys_, fork.length_, fork.capacity_);
-  fork.values_ = CopyInto(values_, fork.length_, fork.capacity_);
+  fork.layers_ = CopyInto(layers_, fork.length_, fork.capacity_);
   return fork;
 }
 
@@ -66,27 +63,19 @@ void KvCache::Reserve(int64_t count) {
   TORCH_CHECK(needed <= max_capacity_, "a sequence of ", needed,
               " tokens is beyond the model's window of ", max_capacity_);
   const int64_t capacity = std::min(std::max(needed, 2 * capacity_), max_capacity_);
-  // Both are made before either is replaced: without memory the cache stays as it was.
-  std::vector<at::Tensor> keys = CopyInto(keys_, length_, capacity);
-  std::vector<at::Tensor> values = CopyInto(values_, length_, capacity);
-  keys_ = std::move(keys);
-  values_ = std::move(values);
+  // Without memory for all layers the cache stays as it was.
+  layers_ = CopyInto(layers_, length_, capacity);
   capacity_ = capacity;
 }
 
-void KvCache::Append(int64_t layer, const at::Tensor& keys, const at::Tensor& values) {
-  const int64_t count = keys.size(0);
-  const auto index = static_cast<size_t>(layer);
-  keys_[index].narrow(1, length_, count).copy_(keys.transpose(0, 1));
-  values_[index].narrow(1, length_, count).copy_(values.transpose(0, 1));
+void KvCache::Append(int64_t layer, const at::Tensor& keys_and_values) {
+  layers_[static_cast<size_t>(layer)]
+      .narrow(1, length_, keys_and_values.size(0))
+      .copy_(keys_and_values.transpose(0, 1));
 }
 
-at::Tensor KvCache::Keys(int64_t layer, int64_t length) const {
-  return keys_[static_cast<size_t>(layer)].narrow(1, 0, length);
-}
-
-at::Tensor KvCache::Values(int64_t layer, int64_t length) const {
-  return values_[static_cast<size_t>(layer)].narrow(1, 0, length);
+at::Tensor KvCache::KeysAndValues(int64_t layer, int64_t length) const {
+  return layers_[static_cast<size_t>(layer)].narrow(1, 0, length);
 }
 
 }  // namespace imprint::model

@@ -40,19 +40,18 @@ class KvCache {
 
   // Makes room for `count` more tokens.
   void Reserve(int64_t count);
-  // Writes keys and values [count, kv_heads, head_dim] of one layer behind the cached
-  // tokens, for which there is room. `length` stays until Advance, after all layers.
-  void Append(int64_t layer, const at::Tensor& keys, const at::Tensor& values);
-  // The first `length` tokens of a layer, [kv_heads, length, head_dim]; views.
-  at::Tensor Keys(int64_t layer, int64_t length) const;
-  at::Tensor Values(int64_t layer, int64_t length) const;
+  // Writes keys, then values, of `count` tokens of one layer [count, 2 * kv_heads, head_dim]
+  // behind the cached ones; there is room. `length` stays until Advance, after all layers.
+  void Append(int64_t layer, const at::Tensor& keys_and_values);
+  // A view of the first `length` tokens of a layer [2 * kv_heads, length, head_dim].
+  at::Tensor KeysAndValues(int64_t layer, int64_t length) const;
   void Advance(int64_t count) { length_ += count; }
 
   int64_t length_ = 0;
   int64_t capacity_ = 0;
   int64_t max_capacity_ = 0;
-  std::vector<at::Tensor> keys_;  // a layer: [kv_heads, capacity, head_dim]
-  std::vector<at::Tensor> values_;
+  // A layer: [2 * kv_heads, capacity, head_dim], keys before values.
+  std::vector<at::Tensor> layers_;
 };
 
 }  // namespace imprint::model

@@ -4,8 +4,10 @@
 #include "server/model/network.h"
 
 #include <cstring>
+#include <optional>
 
 #include "ATen/ATen.h"
+#include "ATen/core/LegacyTypeDispatch.h"
 #include "ATen/core/grad_mode.h"
 #include "server/model/operators.h"
 #include "server/model/packed_attention.h"
@@ -17,7 +19,8 @@ at::Tensor Embed(const Weights& weights, absl::Span<const int32_t> tokens) {
   const at::Tensor ids = at::empty({static_cast<int64_t>(tokens.size())},
                                    at::TensorOptions().device(at::kCPU).dtype(at::kInt));
   std::memcpy(ids.data_ptr<int32_t>(), tokens.data(), tokens.size() * sizeof(int32_t));
-  return weights.embedding.index_select(0, ids.to(weights.placement.device));
+  // The sum that runs through the blocks is f32: in bf16 each block would round it again.
+  return weights.embedding.index_select(0, ids.to(weights.placement.device)).to(at::kFloat);
 }
 
 // One block: h + attention(norm(h)), then h + mlp(norm(h)).
@@ -85,6 +88,9 @@ at::Tensor Network::Forward(const Weights& weights, absl::Span<const int32_t> to
                             absl::Span<const Segment> segments, const ForwardOptions& options) {
   const bool with_grad = at::GradMode::is_enabled() && options.adapter != nullptr;
   const at::AutoGradMode grad_mode(with_grad);
+  // Autograd's share of each operator's dispatch is what short steps can do without.
+  std::optional<at::AutoDispatchBelowADInplaceOrView> below_autograd;
+  if (!with_grad) below_autograd.emplace();
   PackedAttention attention(weights, static_cast<int64_t>(tokens.size()), segments, with_grad);
   at::Tensor hidden = Embed(weights, tokens);
   for (int64_t layer = 0; layer < weights.config.layers; ++layer) {
@@ -100,7 +106,10 @@ at::Tensor Network::Forward(const Weights& weights, absl::Span<const int32_t> to
 }
 
 at::Tensor Network::Logits(const Weights& weights, const at::Tensor& hidden) {
-  return at::linear(hidden, weights.head).to(at::kFloat);
+  if (at::GradMode::is_enabled() && hidden.requires_grad()) {
+    return at::linear(hidden, weights.head).to(at::kFloat);
+  }
+  return Multiply(hidden, weights.head).to(at::kFloat);
 }
 
 }  // namespace imprint::model

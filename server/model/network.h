@@ -30,7 +30,8 @@ struct Segment {
   // share one prefix: it is computed once. Gradients flow through it.
   int prefix = -1;
   // Tokens before the segment; the segment's own keys and values are appended to it.
-  // Null: nothing is kept. Never together with `prefix`, nor with gradients.
+  // Null: nothing is kept. Never together with `prefix`, nor with gradients, and never the
+  // cache of another segment of the batch.
   KvCache* kv_cache = nullptr;
 };
 

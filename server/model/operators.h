@@ -16,7 +16,11 @@
 
 namespace imprint::model {
 
-// x / rms(x) * weight over the last dimension, in f32 inside. `weight` is a constant.
+// x W^T, contiguous. Not recorded for autograd.
+at::Tensor Multiply(const at::Tensor& x, const at::Tensor& weight);
+
+// x / rms(x) * weight over the last dimension, in f32 inside, in the dtype of `weight`, which
+// is a constant.
 //
 // Source: Zhang and Sennrich, "Root Mean Square Layer Normalization", arXiv 1910.07467.
 at::Tensor RmsNorm(const at::Tensor& x, const at::Tensor& weight, double epsilon);
@@ -37,8 +41,9 @@ struct LinearMaps {
 };
 
 // residual + x W^T + bias + scale * (x A^T) B^T, [tokens, out]. `residual` [tokens, out] may
-// be undefined; without gradients it is overwritten with the result. Gradients flow to x,
-// residual and the pairs, which stay f32 while products run in x's dtype.
+// be undefined; it may have a finer dtype than x, which is the result's then; without
+// gradients it is overwritten with the result. Gradients flow to x, residual and the
+// pairs, which stay f32 while products run in x's dtype.
 at::Tensor ApplyLinear(const at::Tensor& residual, const at::Tensor& x, const LinearMaps& maps);
 
 }  // namespace imprint::model

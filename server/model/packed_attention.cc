@@ -65,17 +65,24 @@ at::Tensor PackedAttention::Run(int64_t layer, const at::Tensor& qkv) {
   return out;
 }
 
-at::Tensor PackedAttention::Collect(const Single& single, const at::Tensor& cached,
-                                    const at::Tensor& heads, int64_t first_head) const {
+at::Tensor PackedAttention::Collect(const Single& single, int64_t layer,
+                                    const at::Tensor& heads) const {
   const auto of_run = [&](int64_t begin, int64_t length) {
-    return heads.narrow(0, begin, length).narrow(1, first_head, config_.kv_heads).transpose(0, 1);
+    return heads.narrow(0, begin, length).narrow(1, config_.heads, 2 * config_.kv_heads);
   };
-  std::vector<at::Tensor> parts;
-  if (cached.defined()) parts.push_back(cached);
-  for (const TokenRun& run : single.past.runs) parts.push_back(of_run(run.begin, run.length));
-  if (single.segment.kv_cache == nullptr) {
-    parts.push_back(of_run(single.segment.begin, single.segment.length));
+  const Segment& segment = single.segment;
+  if (segment.kv_cache != nullptr) {
+    segment.kv_cache->Append(layer, of_run(segment.begin, segment.length));
+    return segment.kv_cache->KeysAndValues(layer, single.past.length + segment.length);
   }
+  std::vector<at::Tensor> parts;
+  if (single.past.root_cache != nullptr) {
+    parts.push_back(single.past.root_cache->KeysAndValues(layer, single.past.root_length));
+  }
+  for (const TokenRun& run : single.past.runs) {
+    parts.push_back(of_run(run.begin, run.length).transpose(0, 1));
+  }
+  parts.push_back(of_run(segment.begin, segment.length).transpose(0, 1));
   return parts.size() == 1 ? parts[0] : at::cat(parts, 1);
 }
 
@@ -84,24 +91,13 @@ void PackedAttention::RunSingle(const Single& single, int64_t layer, const at::T
   const auto [begin, length] = std::pair(single.segment.begin, single.segment.length);
   const int64_t window = config_.sliding_window[static_cast<size_t>(layer)];
   const int64_t group = config_.heads / config_.kv_heads;
-  const int64_t first_key = config_.heads;
-  const int64_t first_value = config_.heads + config_.kv_heads;
-  const at::Tensor own = heads.narrow(0, begin, length);
-  at::Tensor cached_keys;
-  at::Tensor cached_values;
-  if (KvCache* cache = single.segment.kv_cache; cache != nullptr) {
-    cache->Append(layer, own.narrow(1, first_key, config_.kv_heads),
-                  own.narrow(1, first_value, config_.kv_heads));
-    cached_keys = cache->Keys(layer, single.past.length + length);
-    cached_values = cache->Values(layer, single.past.length + length);
-  } else if (single.past.root_cache != nullptr) {
-    cached_keys = single.past.root_cache->Keys(layer, single.past.root_length);
-    cached_values = single.past.root_cache->Values(layer, single.past.root_length);
-  }
-  const at::Tensor keys = Collect(single, cached_keys, heads, first_key);
-  const at::Tensor values = Collect(single, cached_values, heads, first_value);
+  const at::Tensor both = Collect(single, layer, heads);
+  const at::Tensor keys = both.narrow(0, 0, config_.kv_heads);
+  const at::Tensor values = both.narrow(0, config_.kv_heads, config_.kv_heads);
 
-  const at::Tensor query = own.narrow(1, 0, config_.heads).unflatten(1, {config_.kv_heads, group});
+  const at::Tensor query = heads.narrow(0, begin, length)
+                               .narrow(1, 0, config_.heads)
+                               .unflatten(1, {config_.kv_heads, group});
   at::Tensor target =
       out.narrow(0, begin, length).view({length, config_.kv_heads, group, config_.head_dim});
   if (length == 1) {

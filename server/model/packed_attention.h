@@ -53,10 +53,8 @@ class PackedAttention {
   // into its rows of `out` [tokens, heads * head_dim].
   void RunSingle(const Single& single, int64_t layer, const at::Tensor& heads,
                  const at::Tensor& out) const;
-  // Keys or values [kv_heads, past + length, head_dim] that the segment attends to;
-  // `first_head`: where they begin in a row of `heads`.
-  at::Tensor Collect(const Single& single, const at::Tensor& cached, const at::Tensor& heads,
-                     int64_t first_head) const;
+  // Keys, then values [2 * kv_heads, past + length, head_dim] that the segment attends to.
+  at::Tensor Collect(const Single& single, int64_t layer, const at::Tensor& heads) const;
 
   const ModelConfig& config_;
   const int64_t tokens_;

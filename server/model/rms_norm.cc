@@ -20,7 +20,7 @@ at::Tensor ReciprocalRms(const at::Tensor& x, double epsilon) {
 
 at::Tensor Normalise(const at::Tensor& x, const at::Tensor& reciprocal, const at::Tensor& weight) {
   // bf16 times f32 is f32: rounded once, at the end.
-  return (x * reciprocal).mul_(weight).to(x.scalar_type());
+  return (x * reciprocal).mul_(weight).to(weight.scalar_type());
 }
 
 struct RmsNormFunction : torch::autograd::Function<RmsNormFunction> {

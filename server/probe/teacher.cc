@@ -73,6 +73,7 @@ absl::Status FillTeacher(engine::Engine& engine, const engine::SharedVersion& ve
                         .prompt = prompts[i],
                         .target = {records[i].target_ids().begin(), records[i].target_ids().end()},
                         .top_k = top_k,
+                        .requested_ids = {},
                         .shared_prefix = shared,
                         .priority = engine::Priority::kBackground});
   }
@@ -103,6 +104,7 @@ absl::StatusOr<std::vector<double>> SumKl(engine::Engine& engine,
         .version = version,
         .prompt = {record.student_prompt_ids().begin(), record.student_prompt_ids().end()},
         .target = {record.target_ids().begin(), record.target_ids().end()},
+        .requested_ids = {},
         .priority = engine::Priority::kBackground};
     for (int t = 0; t < teacher.tokens(); ++t) {
       const absl::Span<const int32_t> ids = teacher.ids_of(t);

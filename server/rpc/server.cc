@@ -3,6 +3,9 @@
 
 #include "server/rpc/server.h"
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
+
 #include <algorithm>
 #include <limits>
 #include <mutex>
@@ -83,7 +86,10 @@ absl::StatusOr<Listening> Listen(const std::string& address, const ListenOptions
 bool IsLocalAddress(absl::string_view address) {
   if (absl::StartsWith(address, "unix:")) return true;
   const absl::string_view host = address.substr(0, address.rfind(':'));
-  return host == "localhost" || host == "[::1]" || absl::StartsWith(host, "127.");
+  if (host == "localhost" || host == "[::1]") return true;
+  in_addr ipv4 = {};
+  return inet_pton(AF_INET, std::string(host).c_str(), &ipv4) == 1 &&
+         (ntohl(ipv4.s_addr) >> 24) == IN_LOOPBACKNET;
 }
 
 absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ListenOptions& options,

@@ -25,10 +25,10 @@ struct ListenOptions {
   // "127.0.0.1:50051", "[::1]:0", "unix:/run/imprint.sock" (--listen).
   std::string address = "127.0.0.1:50051";
   // The AdminService's own; empty: at `address` as well (--admin_listen).
-  std::string admin_address;
+  std::string admin_address = {};
   // PEM files; both or none (--tls_cert, --tls_key).
-  std::string tls_certificate_file;
-  std::string tls_key_file;
+  std::string tls_certificate_file = {};
+  std::string tls_key_file = {};
 };
 
 // Whether only this machine can reach the address.

@@ -28,7 +28,7 @@ bool IsBlank(const std::string& text) {
 // 1203114 as "1,203,114".
 std::string WithCommas(int64_t number) {
   std::string digits = absl::StrCat(number);
-  for (size_t at = digits.size(); at > 3; at -= 3) digits.insert(at - 3, ",");
+  for (size_t at = digits.size(); at > 3; at -= 3) digits.insert(at - 3, 1, ',');
   return digits;
 }
 

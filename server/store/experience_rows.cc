@@ -16,6 +16,8 @@
 namespace imprint::store {
 namespace {
 
+constexpr char kKind[] = "experiences";
+
 // Adds the contents of `heads`, read together.
 absl::Status AddContents(const Database& database, std::vector<ExperienceRecord>& heads) {
   std::vector<std::string> keys;
@@ -25,9 +27,13 @@ absl::Status AddContents(const Database& database, std::vector<ExperienceRecord>
                            database.MultiGet(Family::kContents, keys));
   for (size_t i = 0; i < heads.size(); ++i) {
     if (!contents[i].has_value()) {
-      // A forgotten experience leaves a tombstone: a head alone.
+      // A forgotten experience leaves a tombstone: a head alone. It may have been forgotten
+      // since its head was read.
+      IMPRINT_ASSIGN_OR_RETURN(heads[i],
+                               ReadNumberedRow<ExperienceRecord>(database, Family::kExperiences,
+                                                                 heads[i].sequence(), kKind));
       if (heads[i].state() == STORED_STATE_FORGOTTEN) continue;
-      return DamagedStore(database.path(), absl::StrCat("the content of experiences/",
+      return DamagedStore(database.path(), absl::StrCat("the content of ", kKind, "/",
                                                         heads[i].sequence(), " is missing"));
     }
     IMPRINT_ASSIGN_OR_RETURN(

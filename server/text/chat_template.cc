@@ -45,7 +45,7 @@ absl::StatusOr<std::string> TemplateOfConfig(const std::filesystem::path& path) 
   return broken();
 }
 
-void SetUnlessEmpty(nlohmann::json& variables, const char* name, const std::string& token) {
+void SetUnlessEmpty(nlohmann::ordered_json& variables, const char* name, const std::string& token) {
   if (!token.empty()) variables[name] = token;
 }
 
@@ -91,7 +91,7 @@ absl::StatusOr<std::unique_ptr<ChatTemplate>> ChatTemplate::FromSource(
 
 absl::StatusOr<std::string> ChatTemplate::Render(absl::Span<const ChatMessage> messages,
                                                  bool add_generation_prompt) const {
-  nlohmann::json list = nlohmann::json::array();
+  nlohmann::ordered_json list = nlohmann::ordered_json::array();
   for (const ChatMessage& message : messages) {
     if (!IsValidUtf8(message.role) || !IsValidUtf8(message.content)) {
       return absl::InvalidArgumentError(
@@ -99,11 +99,12 @@ absl::StatusOr<std::string> ChatTemplate::Render(absl::Span<const ChatMessage> m
     }
     list.push_back({{"role", message.role}, {"content", message.content}});
   }
-  // The names that `transformers` defines. A token that the model lacks stays undefined.
-  nlohmann::json variables = {{"messages", std::move(list)},
-                              {"add_generation_prompt", add_generation_prompt},
-                              {"tools", nullptr},
-                              {"documents", nullptr}};
+  // The names that `transformers` defines, in its order: a template may print them. A token that
+  // the model lacks stays undefined.
+  nlohmann::ordered_json variables = {{"messages", std::move(list)},
+                                      {"add_generation_prompt", add_generation_prompt},
+                                      {"tools", nullptr},
+                                      {"documents", nullptr}};
   SetUnlessEmpty(variables, "bos_token", special_tokens_.bos);
   SetUnlessEmpty(variables, "eos_token", special_tokens_.eos);
   SetUnlessEmpty(variables, "pad_token", special_tokens_.pad);

@@ -3,29 +3,18 @@
 
 #include "server/text/prompt.h"
 
-#include <algorithm>
-#include <utility>
+#include "absl/strings/str_join.h"
 
 namespace imprint::text {
 
 std::vector<ChatMessage> WithContexts(absl::Span<const std::string> contexts,
                                       std::vector<ChatMessage> messages) {
   if (contexts.empty()) return messages;
-  std::string before;
-  for (const std::string& context : contexts) before.append(context).append("\n\n");
-
-  const auto user = std::find_if(messages.begin(), messages.end(),
-                                 [](const ChatMessage& message) { return message.role == "user"; });
-  if (user != messages.end()) {
-    user->content.insert(0, before);
-    return messages;
-  }
-  // After the system message, where a conversation begins.
-  const auto first = std::find_if(messages.begin(), messages.end(), [](const ChatMessage& message) {
-    return message.role != "system";
-  });
-  before.erase(before.size() - 2);  // Nothing follows within this message.
-  messages.insert(first, {.role = "user", .content = std::move(before)});
+  const bool has_system = !messages.empty() && messages.front().role == "system";
+  const std::vector<ChatMessage> turn = {
+      {.role = "user", .content = absl::StrJoin(contexts, "\n\n")},
+      {.role = "assistant", .content = "Thank you. I will remember this."}};
+  messages.insert(messages.begin() + (has_system ? 1 : 0), turn.begin(), turn.end());
   return messages;
 }
 

@@ -16,10 +16,14 @@
 
 namespace imprint::text {
 
-// `messages` with the contexts, oldest first, before the first user message's content,
-// each parted by an empty line. A context is the same bytes at the same place whatever
-// is asked, so that its keys and values can be shared. Without a user message one is
-// added.
+// `messages` after a turn in which the user gives the contexts, oldest first, each parted
+// by an empty line, and the assistant says that it will remember; a system message stays
+// first. A context is the same bytes at the same place whatever is asked, so that its keys
+// and values can be shared, and what is asked stands alone, as it will without the context.
+//
+// Of nine forms this one had the best answers: on 30 questions of SQuAD the demo model's
+// answers had the right one in 10 and half of its words (recall 0.495), with the context
+// right before the question in 7 (0.404); on the demo's 24 questions 17 against 14.
 std::vector<ChatMessage> WithContexts(absl::Span<const std::string> contexts,
                                       std::vector<ChatMessage> messages);
 

@@ -28,7 +28,7 @@ RunResult ServerFault(const absl::Status& status) {
 
 // What an error of training or of asking says of the job.
 RunResult WorkError(const absl::Status& status) {
-  const std::string message = status.ToString();
+  const std::string message(status.message());
   switch (status.code()) {
     case absl::StatusCode::kCancelled:
       return {.end = RunEnd::kInterrupted, .message = message};

@@ -30,6 +30,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <thread>
 #include <vector>
@@ -111,6 +112,7 @@ class Updater {
   absl::Status RunJob(store::JobRecord job);
   // Decides what becomes of a job after a run.
   absl::Status Finish(store::JobRecord& job, const RunResult& result);
+  absl::Status CancelJob(store::JobRecord& job);
   absl::Status EndUnfit(store::JobRecord& job, store::StoredJobState state,
                         const std::string& reason);
   // Puts a job back to begin again before all others.
@@ -134,6 +136,7 @@ class Updater {
   // Used by the thread alone.
   const generator::RetentionText* retention_ = nullptr;
   std::map<int64_t, int> failures_;  // by job: errors that might have passed
+  std::set<int64_t> to_cancel_;      // jobs whose cancelling is not durable yet
 
   // One durable command of a kind after another.
   absl::Mutex pause_mutex_ ABSL_ACQUIRED_BEFORE(mutex_);

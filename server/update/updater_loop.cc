@@ -104,6 +104,10 @@ absl::Status Updater::Reload(bool starting) {
       IMPRINT_RETURN_IF_ERROR(ledger_.Advance(job, store::STORED_JOB_STATE_COMMITTED));
       continue;
     }
+    if (to_cancel_.contains(job.id())) {
+      IMPRINT_RETURN_IF_ERROR(CancelJob(job));
+      continue;
+    }
     if (job.state() != store::STORED_JOB_STATE_PLANNED) {
       if (starting && job.attempt() >= kMaxStarts) {
         IMPRINT_ASSIGN_OR_RETURN(
@@ -197,14 +201,14 @@ absl::Status Updater::Finish(store::JobRecord& job, const RunResult& result) {
       backoff_ = absl::ZeroDuration();
     }
   }
-  if (result.end != RunEnd::kCommitted) {
+  if (result.end == RunEnd::kInterrupted) {
+    spdlog::info("jobs/{} is interrupted: {}", job.id(), result.message);
+  } else if (result.end != RunEnd::kCommitted) {
     spdlog::warn("jobs/{}: {}", job.id(), result.message);
   }
   if (cancelled && result.end != RunEnd::kCommitted) {
-    IMPRINT_RETURN_IF_ERROR(ledger_.Cancel(job));
-    failures_.erase(job.id());
-    Count("cancelled");
-    return absl::OkStatus();
+    to_cancel_.insert(job.id());
+    if (result.end != RunEnd::kServerFault) return CancelJob(job);
   }
   switch (result.end) {
     case RunEnd::kCommitted:
@@ -239,6 +243,14 @@ absl::Status Updater::Finish(store::JobRecord& job, const RunResult& result) {
   return BeginAgain(job, result.message);
 }
 
+absl::Status Updater::CancelJob(store::JobRecord& job) {
+  IMPRINT_RETURN_IF_ERROR(ledger_.Cancel(job));
+  to_cancel_.erase(job.id());
+  failures_.erase(job.id());
+  Count("cancelled");
+  return absl::OkStatus();
+}
+
 absl::Status Updater::EndUnfit(store::JobRecord& job, store::StoredJobState state,
                                const std::string& reason) {
   IMPRINT_ASSIGN_OR_RETURN(const std::vector<store::JobRecord> halves,
@@ -259,7 +271,7 @@ absl::Status Updater::BeginAgain(store::JobRecord& job, const std::string& reaso
 }
 
 void Updater::StandStill(const absl::Status& status) {
-  spdlog::error("updates stand still: {}", status.ToString());
+  spdlog::error("updates stand still: {}", std::string(status.message()));
   absl::MutexLock lock(&mutex_);
   Postpone();
   reload_ = true;

@@ -41,7 +41,7 @@ void ExpectShares(const std::vector<double>& shares, const std::vector<double>& 
   ASSERT_EQ(shares.size(), expected.size());
   for (size_t i = 0; i < shares.size(); ++i) {
     // Five standard deviations of 40,000 draws; what must not come, never comes.
-    const double tolerance = 5 * std::sqrt(expected[i] * (1 - expected[i]) / 40000);
+    const double tolerance = 5 * std::sqrt(expected[i] * (1 - expected[i]) / 40000) + 1e-9;
     EXPECT_NEAR(shares[i], expected[i], tolerance) << "token " << i;
   }
 }

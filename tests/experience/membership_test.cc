@@ -100,6 +100,25 @@ TEST_F(MembershipTest, ReleasedAndContainedAgainIsIntegrated) {
   EXPECT_TRUE(log_->Ready().empty());
 }
 
+TEST_F(MembershipTest, SetAsideWithTheEndOfTheirJob) {
+  const int64_t ready = AppendInState(kReady);
+  const int64_t other = AppendInState(kReady);
+  const int64_t integrated = AppendInState(kIntegrated);
+
+  IMPRINT_ASSERT_OK(store_->Transact([&](store::Transaction& transaction) {
+    return log_->StageSetAside(transaction, {ready, integrated}, kHeld, "job 4 was cancelled");
+  }));
+  IMPRINT_ASSERT_OK(log_->Refresh());
+
+  EXPECT_EQ(StateOf(ready), kHeld);
+  EXPECT_EQ(log_->Get(ready)->state_reason(), "job 4 was cancelled");
+  EXPECT_EQ(StateOf(integrated), kIntegrated);
+  EXPECT_EQ(StateOf(other), kReady);
+  EXPECT_EQ(log_->Ready().size(), 1u);
+  IMPRINT_ASSERT_OK(log_->Release(ready));
+  EXPECT_EQ(log_->Ready().size(), 2u);
+}
+
 TEST_F(MembershipTest, BothStagedIntoOneTransactionAgree) {
   const int64_t earlier = AppendInState(kIntegrated);
   const int64_t trained = AppendInState(kReady);

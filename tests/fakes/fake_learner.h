@@ -43,11 +43,11 @@ inline store::TargetRecord Sentence(int64_t sequence) {
   target.set_kind("test");
   target.add_student_prompt_ids(static_cast<int32_t>(sequence));
   target.add_target_ids(kRight);
-  store::PackTeacher({.k = 2,
-                      .ids = {kRight, kWrong},
-                      .log_probs = {static_cast<float>(std::log(right)),
-                                    static_cast<float>(std::log(1 - right))}},
-                     target);
+  store::PackTeacher(
+      {.k = 2,
+       .ids = {kRight, kWrong},
+       .log_probs = {static_cast<float>(std::log(right)), static_cast<float>(std::log(1 - right))}},
+      target);
   return target;
 }
 

@@ -88,6 +88,8 @@ TEST(AttentionPlanTest, WhatCannotBeIsAnException) {
   EXPECT_THROW(PlanAttention(cached, /*with_grad=*/false), c10::Error);
   cached[1].prefix = -1;
   EXPECT_THROW(PlanAttention(cached, /*with_grad=*/true), c10::Error);
+  cached[0].kv_cache = &cache;
+  EXPECT_THROW(PlanAttention(cached, /*with_grad=*/false), c10::Error);
   EXPECT_THROW(PlanAttention(Segments({4, 3}, {1, -1}), /*with_grad=*/false), c10::Error);
 }
 

@@ -11,6 +11,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "server/store/store.h"
 #include "tests/fakes/faulty_file_system.h"
@@ -18,6 +19,18 @@
 #include "tests/testing/temp_dir.h"
 
 namespace imprint::store {
+
+inline TargetRecord Target(const std::string& text) {
+  TargetRecord target;
+  target.set_text(text);
+  return target;
+}
+
+inline std::vector<std::string> Texts(const std::vector<TargetRecord>& targets) {
+  std::vector<std::string> texts;
+  for (const TargetRecord& target : targets) texts.push_back(target.text());
+  return texts;
+}
 
 class StoreFixture : public ::testing::Test {
  protected:
@@ -42,6 +55,19 @@ class StoreFixture : public ::testing::Test {
     store_.reset();
     fs_->DropUnsynced();
     fs_->Heal();
+  }
+
+  absl::Status Transact(absl::FunctionRef<void(Transaction&)> stage) {
+    return store_->Transact([&](Transaction& transaction) {
+      stage(transaction);
+      return absl::OkStatus();
+    });
+  }
+
+  std::vector<int64_t> InState(StoredState state) {
+    absl::StatusOr<std::vector<int64_t>> sequences = store_->ListByState(state, 0, 1000);
+    EXPECT_THAT(sequences, testing::IsOk());
+    return sequences.value_or(std::vector<int64_t>{-1});
   }
 
   // A new experience in `state`; its sequence.

@@ -9,6 +9,9 @@
 
 #include <filesystem>
 #include <fstream>
+#include <optional>
+#include <string>
+#include <vector>
 
 #include "common/file_util.h"
 #include "rocksdb/db.h"
@@ -50,15 +53,22 @@ class StoreOpenTest : public StoreFixture {
     std::ofstream(file, std::ios::binary | std::ios::trunc) << contents;
   }
 
-  // Changes a row of kMeta behind the store's back.
-  void PutMeta(const std::string& key, const std::string& value) {
+  // Changes a row behind the store's back; nullopt: deletes it.
+  void ChangeRow(Family family, const std::string& key, const std::optional<std::string>& value) {
     store_.reset();
     absl::StatusOr<std::unique_ptr<Database>> database =
         Database::Open(path(), nullptr, Database::Access::kReadWrite);
     IMPRINT_ASSERT_OK(database);
     rocksdb::WriteBatch batch;
-    batch.Put((*database)->handle(Family::kMeta), key, value);
+    if (value.has_value()) {
+      batch.Put((*database)->handle(family), key, *value);
+    } else {
+      batch.Delete((*database)->handle(family), key);
+    }
     IMPRINT_ASSERT_OK((*database)->Write(&batch));
+  }
+  void PutMeta(const std::string& key, const std::string& value) {
+    ChangeRow(Family::kMeta, key, value);
   }
 };
 
@@ -135,6 +145,36 @@ TEST_F(StoreOpenTest, RowsWithoutTheirMetaRowAreDataLoss) {
   Add(STORED_STATE_QUEUED);
   PutMeta(MetaKey(), "\xff\xff");
   EXPECT_THAT(Open(), HasCode(absl::StatusCode::kDataLoss));
+}
+
+TEST_F(StoreOpenTest, AMissingContentIsDataLossWhereItIsRead) {
+  Add(STORED_STATE_QUEUED);
+  Add(STORED_STATE_QUEUED);
+  ChangeRow(Family::kContents, NumberKey(1), std::nullopt);
+  IMPRINT_ASSERT_OK(Open());
+  EXPECT_THAT(store_->GetExperience(1),
+              IsError(absl::StatusCode::kDataLoss, HasSubstr("content of experiences/1")));
+  EXPECT_THAT(store_->ListExperiences(0, 10), HasCode(absl::StatusCode::kDataLoss));
+  IMPRINT_EXPECT_OK(store_->GetExperience(2));
+}
+
+TEST_F(StoreOpenTest, ARowThatIsNoRecordIsDataLossWhereItIsRead) {
+  Add(STORED_STATE_QUEUED);
+  ChangeRow(Family::kExperiences, NumberKey(1), "\xff\xff\xff");
+  IMPRINT_ASSERT_OK(Open());
+  EXPECT_THAT(store_->GetExperience(1),
+              IsError(absl::StatusCode::kDataLoss, HasSubstr("row 1 of experiences")));
+}
+
+TEST_F(StoreOpenTest, AMissingTargetIsDataLossWhereItIsRead) {
+  IMPRINT_ASSERT_OK(store_->Transact([](Transaction& transaction) {
+    transaction.PutTargets(1, std::vector<TargetRecord>(3));
+    return absl::OkStatus();
+  }));
+  ChangeRow(Family::kTargets, TargetKey(1, 1), std::nullopt);
+  IMPRINT_ASSERT_OK(Open());
+  EXPECT_THAT(store_->GetTargets(1),
+              IsError(absl::StatusCode::kDataLoss, HasSubstr("target 1 of experiences/1")));
 }
 
 TEST_F(StoreOpenTest, AFlippedByteInATableIsDataLoss) {

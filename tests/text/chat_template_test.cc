@@ -85,7 +85,7 @@ TEST(ChatTemplateTest, SpecialTokensAreVariablesAndOthersUndefined) {
 
   EXPECT_EQ(
       RenderSource("{{ bos_token }}{{ eos_token is defined }}{{ tools is none }}", tokens).value(),
-      "<s>falsetrue");
+      "<s>FalseTrue");
 }
 
 TEST(ChatTemplateTest, TemplateThatRefusesGivesItsReason) {

@@ -190,24 +190,23 @@ TEST_F(TextModelTest, FingerprintChangesWithEachFile) {
   EXPECT_NE(Load()->fingerprint(), second);
 }
 
-TEST(PromptTest, ContextsComeBeforeTheFirstUserMessage) {
+TEST(PromptTest, ContextsAreATurnBeforeTheChat) {
   const std::vector<std::string> contexts = {"one", "two"};
+  const ChatMessage thanks = {.role = "assistant", .content = "Thank you. I will remember this."};
 
-  EXPECT_THAT(WithContexts(contexts, {{.role = "system", .content = "s"},
-                                      {.role = "user", .content = "q"},
-                                      {.role = "user", .content = "r"}}),
-              ElementsAre(ChatMessage{.role = "system", .content = "s"},
-                          ChatMessage{.role = "user", .content = "one\n\ntwo\n\nq"},
-                          ChatMessage{.role = "user", .content = "r"}));
+  EXPECT_THAT(WithContexts(contexts, {{.role = "user", .content = "q"}}),
+              ElementsAre(ChatMessage{.role = "user", .content = "one\n\ntwo"}, thanks,
+                          ChatMessage{.role = "user", .content = "q"}));
 }
 
-TEST(PromptTest, WithoutAUserMessageOneIsAdded) {
+TEST(PromptTest, TheSystemMessageStaysFirst) {
   EXPECT_THAT(
       WithContexts(std::vector<std::string>{"one"},
-                   {{.role = "system", .content = "s"}, {.role = "assistant", .content = "a"}}),
+                   {{.role = "system", .content = "s"}, {.role = "user", .content = "q"}}),
       ElementsAre(ChatMessage{.role = "system", .content = "s"},
                   ChatMessage{.role = "user", .content = "one"},
-                  ChatMessage{.role = "assistant", .content = "a"}));
+                  ChatMessage{.role = "assistant", .content = "Thank you. I will remember this."},
+                  ChatMessage{.role = "user", .content = "q"}));
 }
 
 TEST(PromptTest, WithoutContextsNothingChanges) {

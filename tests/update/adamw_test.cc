@@ -9,16 +9,18 @@
 #include <cmath>
 #include <limits>
 
+#include "tests/testing/test_device.h"
+
 namespace imprint::update {
 namespace {
 
-at::Tensor Leaf(std::initializer_list<float> values) {
-  return at::tensor(values, at::TensorOptions().device(at::kCPU).dtype(at::kFloat))
-      .requires_grad_(true);
+at::Tensor Constant(std::initializer_list<float> values) {
+  return at::tensor(values, at::TensorOptions().dtype(at::kFloat))
+      .to(testing::TestPlacement("f32").device);
 }
 
-at::Tensor Constant(std::initializer_list<float> values) {
-  return at::tensor(values, at::TensorOptions().device(at::kCPU).dtype(at::kFloat));
+at::Tensor Leaf(std::initializer_list<float> values) {
+  return Constant(values).requires_grad_(true);
 }
 
 TEST(AdamWTest, StepsAsThePaperSays) {

@@ -25,6 +25,7 @@
 #include "tests/fakes/faulty_file_system.h"
 #include "tests/testing/status_matchers.h"
 #include "tests/testing/temp_dir.h"
+#include "tests/testing/test_device.h"
 #include "tests/testing/tiny_model.h"
 
 namespace imprint::update {
@@ -81,26 +82,26 @@ class Server {
   ~Server() { updater_.reset(); }
 
   absl::Status Start() {
-    UpdaterDeps deps{
-        .store = store_.get(),
-        .log = log_.get(),
-        .versions = versions_.get(),
-        .engine = &engine_,
-        .distiller = nullptr,
-        .gate = gate_.get(),
-        .retention =
-            [this](const std::function<bool()>&) {
-              listening_.WaitForNotification();
-              return &retention_;
-            },
-        .replay_share = 1,
-        .metrics = nullptr,
-        .clock = Clock::Real(),
-        .train = [this](const model::Adapter* start, const DistillInput& input,
-                        const std::function<void(const DistillProgress&)>& progress,
-                        const std::function<bool()>& cancelled) {
-          return learner_.Train(start, input, progress, cancelled);
-        }};
+    UpdaterDeps deps{.store = store_.get(),
+                     .log = log_.get(),
+                     .versions = versions_.get(),
+                     .engine = &engine_,
+                     .distiller = nullptr,
+                     .gate = gate_.get(),
+                     .retention =
+                         [this](const std::function<bool()>&) {
+                           listening_.WaitForNotification();
+                           return &retention_;
+                         },
+                     .replay_share = 1,
+                     .metrics = nullptr,
+                     .clock = Clock::Real(),
+                     .train =
+                         [this](const model::Adapter* start, const DistillInput& input,
+                                const std::function<void(const DistillProgress&)>& progress,
+                                const std::function<bool()>& cancelled) {
+                           return learner_.Train(start, input, progress, cancelled);
+                         }};
     absl::StatusOr<std::unique_ptr<Updater>> updater = Updater::Start(options_, deps);
     if (!updater.ok()) return updater.status();
     updater_ = *std::move(updater);
@@ -132,9 +133,9 @@ class Server {
 
   // Makes it READY.
   void Generate(int64_t sequence) {
-    IMPRINT_EXPECT_OK(
-        log_->StoreTargets(sequence, {fakes::Sentence(sequence), fakes::Sentence(sequence)},
-                           {fakes::ProbeOf(sequence)}));
+    IMPRINT_EXPECT_OK(log_->StoreTargets(sequence,
+                                         {fakes::Sentence(sequence), fakes::Sentence(sequence)},
+                                         {fakes::ProbeOf(sequence)}));
   }
 
   // Appends `count` READY experiences; gives their sequences.
@@ -207,7 +208,10 @@ class Server {
 
 class UpdaterFixture : public ::testing::Test {
  protected:
-  UpdaterFixture() : base_(testing::RandomWeights(testing::TinyConfig(), 1)) { Open(); }
+  UpdaterFixture()
+      : base_(testing::RandomWeights(testing::TinyConfig(), 1, testing::TestPlacement("f32"))) {
+    Open();
+  }
 
   // Opens the folder, after closing what had it open.
   void Open() {

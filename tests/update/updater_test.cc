@@ -54,9 +54,9 @@ TEST_F(UpdaterTest, JobGoesThroughItsStatesDurably) {
   ASSERT_TRUE(server_->AwaitState(1, kCommitted));
   server_->updater_.reset();
 
-  EXPECT_THAT(told, ElementsAre(store::STORED_JOB_STATE_PLANNED, kTraining,
-                                store::STORED_JOB_STATE_GATING,
-                                store::STORED_JOB_STATE_PUBLISHING, kCommitted));
+  EXPECT_THAT(
+      told, ElementsAre(store::STORED_JOB_STATE_PLANNED, kTraining, store::STORED_JOB_STATE_GATING,
+                        store::STORED_JOB_STATE_PUBLISHING, kCommitted));
   EXPECT_EQ(durable, told);
 }
 
@@ -172,8 +172,8 @@ TEST_F(UpdaterTest, PauseSurvivesARestart) {
   Reopen();
 
   EXPECT_TRUE(updater().paused());
-  EXPECT_THAT(updater().RunNow(), IsError(absl::StatusCode::kFailedPrecondition,
-                                          HasSubstr("paused")));
+  EXPECT_THAT(updater().RunNow(),
+              IsError(absl::StatusCode::kFailedPrecondition, HasSubstr("paused")));
   EXPECT_EQ(server_->StateOf(sequence), store::STORED_STATE_READY);
   IMPRINT_ASSERT_OK(updater().Resume());
   EXPECT_FALSE(updater().paused());

@@ -22,6 +22,7 @@
 #include "tests/fakes/faulty_file_system.h"
 #include "tests/testing/status_matchers.h"
 #include "tests/testing/temp_dir.h"
+#include "tests/testing/test_device.h"
 #include "tests/testing/tiny_model.h"
 
 namespace imprint::version {
@@ -32,7 +33,8 @@ inline absl::Status StageNothing(store::Transaction&, absl::FunctionRef<bool(int
 
 class VersionFixture : public ::testing::Test {
  protected:
-  VersionFixture() : base_(testing::RandomWeights(testing::TinyConfig(), 1)) {
+  VersionFixture()
+      : base_(testing::RandomWeights(testing::TinyConfig(), 1, testing::TestPlacement("f32"))) {
     options_.directory = temp_ / "versions";
     options_.model_fingerprint = "model";
   }

@@ -102,7 +102,7 @@ mod tests {
             "added_tokens": [
                 {"id": 0, "content": "<|end|>", "single_word": false, "lstrip": false,
                  "rstrip": false, "normalized": false, "special": true},
-                {"id": 30, "content": "<note>", "single_word": false, "lstrip": false,
+                {"id": 17, "content": "<note>", "single_word": false, "lstrip": false,
                  "rstrip": false, "normalized": false, "special": false}],
             "normalizer": null,
             "pre_tokenizer": {"type": "ByteLevel", "add_prefix_space": false,
@@ -145,16 +145,16 @@ mod tests {
 
     #[test]
     fn added_token_is_a_control_token_where_the_template_names_it() {
-        assert_eq!(tokenizer("").encode(b"<note>", false, true).unwrap(), [30]);
+        assert_eq!(tokenizer("").encode(b"<note>", false, true).unwrap(), [17]);
         let named = tokenizer("{{ '<note>' }}");
-        assert_eq!(named.encode(b"<note>", false, false).unwrap(), [30]);
+        assert_eq!(named.encode(b"<note>", false, false).unwrap(), [17]);
         assert_eq!(named.encode(b"<note>", false, true).unwrap(), [11, 13, 4, 16, 2, 15]);
     }
 
     #[test]
     fn vocabulary_counts_to_the_largest_id() {
         let vocabulary: Value = serde_json::from_str(&tokenizer("").vocabulary()).unwrap();
-        assert_eq!(vocabulary["size"], 31);
+        assert_eq!(vocabulary["size"], 18);
         assert_eq!(vocabulary["added"][0]["content"], "<|end|>");
         assert_eq!(vocabulary["added"][1]["special"], false);
     }
