@@ -26,7 +26,7 @@ constexpr int kEventsInMemory = 1024;
 // After the engine ended what was left over: for the last messages to leave.
 constexpr absl::Duration kLastWords = absl::Seconds(2);
 constexpr rpc::WorkerPoolOptions kQuickPool = {.threads = 2, .max_queue = 1024};
-constexpr rpc::WorkerPoolOptions kSlowPool = {.threads = 2, .max_queue = 64};
+constexpr rpc::WorkerPoolOptions kSlowPool = {.threads = 4, .max_queue = 64};
 
 int ComputeThreads(const ServerOptions& options) {
   if (options.threads > 0) return options.threads;

@@ -17,6 +17,9 @@ namespace {
 // Candidates looked at first for top_p; times eight while their mass falls short.
 constexpr int64_t kFirstCandidates = 64;
 
+// Fewer than this are computed faster than a second thread wakes up.
+constexpr int64_t kExponentialsAThread = 16384;
+
 uint64_t SplitMix64(uint64_t state) {
   state += 0x9E3779B97F4A7C15u;
   state = (state ^ (state >> 30)) * 0xBF58476D1CE4E5B9u;
@@ -108,7 +111,8 @@ std::vector<int32_t> SampleTokens(const at::Tensor& logits_RV, absl::Span<const 
   const at::Tensor logits = logits_RV.to(at::kCPU).contiguous();
   const float* data = logits.const_data_ptr<float>();
   const int64_t vocab = logits.size(1);
-  at::parallel_for(0, static_cast<int64_t>(specs.size()), 1, [&](int64_t begin, int64_t end) {
+  const auto rows = static_cast<int64_t>(specs.size());
+  at::parallel_for(0, rows, kExponentialsAThread / vocab + 1, [&](int64_t begin, int64_t end) {
     for (int64_t r = begin; r < end; ++r) {
       if (specs[r].options.temperature <= 0) continue;
       tokens[r] = SampleRow(data + r * vocab, vocab, specs[r]);

@@ -17,6 +17,9 @@ namespace {
 // Above this many a heap costs more than ordering all.
 constexpr int64_t kMaxHeap = 512;
 
+// Fewer than this are read faster than a second thread wakes up.
+constexpr int64_t kValuesAThread = 131072;
+
 struct Candidate {
   float value;
   int32_t id;
@@ -97,7 +100,7 @@ std::vector<TopKRow> TopK(const at::Tensor& logits, int64_t k) {
   if (logits.device().is_cpu()) {
     const at::Tensor contiguous = logits.contiguous();
     const float* data = contiguous.const_data_ptr<float>();
-    at::parallel_for(0, rows, 1, [&](int64_t begin, int64_t end) {
+    at::parallel_for(0, rows, kValuesAThread / vocab + 1, [&](int64_t begin, int64_t end) {
       for (int64_t r = begin; r < end; ++r) top[r] = TopKOfRow(data + r * vocab, vocab, k);
     });
     return top;

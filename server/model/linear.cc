@@ -62,15 +62,19 @@ at::Tensor Compute(const at::Tensor& residual, const at::Tensor& x, const at::Te
   // The product may add to the residual by itself.
   const bool fused = residual.defined() && residual.scalar_type() == x.scalar_type() &&
                      !(overwrite && HasFewRows(x));
+  // bf16: a bias that is added in the product is not rounded apart.
+  const bool bias_fused = !fused && bias.defined() && !HasFewRows(x);
   at::Tensor y;
-  if (!fused) {
+  if (bias_fused) {
+    y = at::addmm(bias, x, weight.t());
+  } else if (!fused) {
     y = Multiply(x, weight);
   } else if (overwrite) {
     y = residual.addmm_(x, weight.t());
   } else {
     y = at::addmm(residual, x, weight.t());
   }
-  if (bias.defined()) y.add_(bias);
+  if (bias.defined() && !bias_fused) y.add_(bias);
   AddWidened(y, x_a, b, scale);
   if (fused || !residual.defined()) return y;
   return overwrite ? residual.add_(y) : residual + y;

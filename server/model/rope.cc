@@ -64,7 +64,7 @@ RopeAngles::RopeAngles(const Weights& weights, absl::Span<const int64_t> positio
   std::memcpy(rows.data_ptr<int64_t>(), positions.data(), positions.size() * sizeof(int64_t));
   const at::Tensor on_device = rows.to(weights.placement.device);
   const auto choose = [&](const at::Tensor& table) {
-    return table.index_select(0, on_device).to(weights.placement.compute).unsqueeze(1);
+    return table.index_select(0, on_device).unsqueeze(1);
   };
   cos_ = choose(weights.rope_cos);
   sin_ = choose(weights.rope_sin);
@@ -72,13 +72,16 @@ RopeAngles::RopeAngles(const Weights& weights, absl::Span<const int64_t> positio
 
 void RopeAngles::Rotate(at::Tensor heads, bool back) const {
   const at::NoGradGuard no_grad;
-  const int64_t half = heads.size(-1) / 2;
-  at::Tensor first = heads.narrow(-1, 0, half);
-  at::Tensor second = heads.narrow(-1, half, half);
+  // In f32 whatever the heads are in, and rounded once.
+  const at::Tensor work = heads.to(at::kFloat);
+  const int64_t half = work.size(-1) / 2;
+  at::Tensor first = work.narrow(-1, 0, half);
+  at::Tensor second = work.narrow(-1, half, half);
   const at::Tensor first_sin = first * sin_;
   // [first, second] -> [first cos - second sin, second cos + first sin]
   first.mul_(cos_).addcmul_(second, sin_, back ? 1 : -1);
   second.mul_(cos_).add_(first_sin, back ? -1 : 1);
+  if (!work.is_same(heads)) heads.copy_(work);
 }
 
 }  // namespace imprint::model

@@ -36,7 +36,7 @@ class RopeAngles {
   void Rotate(at::Tensor heads, bool back = false) const;
 
  private:
-  at::Tensor cos_;  // [tokens, 1, head_dim / 2]
+  at::Tensor cos_;  // [tokens, 1, head_dim / 2], f32
   at::Tensor sin_;
 };
 

@@ -186,7 +186,7 @@ grpc::ServerUnaryReactor* AdminServiceImpl::GetJob(grpc::CallbackServerContext* 
 grpc::ServerUnaryReactor* AdminServiceImpl::CancelJob(grpc::CallbackServerContext* context,
                                                       const v1::CancelJobRequest* request,
                                                       v1::CancelJobResponse* response) {
-  return RunOn(deps_.slow, context, [this, request, response] {
+  return RunOn(deps_.quick, context, [this, request, response] {
     return rpc::CancelJob(deps_, request->name(), response->mutable_job());
   });
 }

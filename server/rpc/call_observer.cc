@@ -8,13 +8,11 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
-#include "google/protobuf/descriptor.h"
 #include "google/protobuf/stubs/logging.h"
-#include "imprint/v1/admin_service.pb.h"
-#include "imprint/v1/imprint_service.pb.h"
 #include "server/rpc/errors.h"
 #include "spdlog/spdlog.h"
 
@@ -92,28 +90,26 @@ class CallObserver final : public grpc::experimental::Interceptor {
   const absl::Time start_ = absl::Now();
 };
 
-void DeclareMethods(const google::protobuf::FileDescriptor* file, metrics::RpcMetrics* metrics) {
-  for (int i = 0; i < file->service_count(); ++i) {
-    for (int k = 0; k < file->service(i)->method_count(); ++k) {
-      metrics->declare(file->service(i)->method(k)->name());
+}  // namespace
+
+CallObserverFactory::CallObserverFactory(
+    const std::vector<const google::protobuf::ServiceDescriptor*>& services,
+    metrics::RpcMetrics* metrics)
+    : metrics_(metrics) {
+  for (const google::protobuf::ServiceDescriptor* service : services) {
+    for (int i = 0; i < service->method_count(); ++i) {
+      const std::string& method = service->method(i)->name();
+      methods_[absl::StrCat("/", service->full_name(), "/", method)] = method;
+      if (metrics_ != nullptr) metrics_->declare(method);
     }
   }
 }
 
-}  // namespace
-
-CallObserverFactory::CallObserverFactory(metrics::RpcMetrics* metrics) : metrics_(metrics) {
-  if (metrics_ == nullptr) return;
-  DeclareMethods(v1::QueryRequest::descriptor()->file(), metrics_);
-  DeclareMethods(v1::GetStatusRequest::descriptor()->file(), metrics_);
-}
-
 grpc::experimental::Interceptor* CallObserverFactory::CreateServerInterceptor(
     grpc::experimental::ServerRpcInfo* info) {
-  // Of the API only: health checks and reflection would drown it.
-  const absl::string_view path = info->method();
-  if (!absl::StartsWith(path, "/imprint.v1.")) return nullptr;
-  return new CallObserver(std::string(path.substr(path.rfind('/') + 1)), metrics_);
+  const auto method = methods_.find(info->method());
+  if (method == methods_.end()) return nullptr;
+  return new CallObserver(method->second, metrics_);
 }
 
 void CaptureProtobufLog() { google::protobuf::SetLogHandler(LogFromProtobuf); }

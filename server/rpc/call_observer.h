@@ -6,6 +6,11 @@
 #ifndef IMPRINT_SERVER_RPC_CALL_OBSERVER_H_
 #define IMPRINT_SERVER_RPC_CALL_OBSERVER_H_
 
+#include <string>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "google/protobuf/descriptor.h"
 #include "grpcpp/support/server_interceptor.h"
 #include "server/metrics/metrics.h"
 
@@ -16,14 +21,19 @@ namespace imprint::rpc {
 // INVALID_ARGUMENT and names the field, which protobuf tells only its log.
 class CallObserverFactory final : public grpc::experimental::ServerInterceptorFactoryInterface {
  public:
-  // `metrics` outlives it; may be null. Declares all methods of the API.
-  explicit CallObserverFactory(metrics::RpcMetrics* metrics);
+  // Of these services only: a method that somebody made up is no label of a metric, and is
+  // rightly UNIMPLEMENTED; health checks and reflection would drown the rest. `metrics`
+  // outlives the factory; may be null.
+  CallObserverFactory(const std::vector<const google::protobuf::ServiceDescriptor*>& services,
+                      metrics::RpcMetrics* metrics);
 
   grpc::experimental::Interceptor* CreateServerInterceptor(
       grpc::experimental::ServerRpcInfo* info) override;
 
  private:
   metrics::RpcMetrics* const metrics_;
+  // From "/imprint.v1.ImprintService/Query" to "Query".
+  absl::flat_hash_map<std::string, std::string> methods_;
 };
 
 // Sends protobuf's log to ours and listens in it for the field of a failed parse. Call once.

@@ -16,6 +16,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/file_util.h"
 #include "common/status_macros.h"
+#include "google/protobuf/descriptor.h"
 #include "grpcpp/ext/proto_server_reflection_plugin.h"
 #include "grpcpp/grpcpp.h"
 #include "grpcpp/health_check_service_interface.h"
@@ -48,14 +49,26 @@ absl::StatusOr<std::shared_ptr<grpc::ServerCredentials>> Credentials(const Liste
   return grpc::SslServerCredentials(ssl);
 }
 
+// A service and what it is called.
+struct NamedService {
+  grpc::Service* service;
+  const google::protobuf::ServiceDescriptor* descriptor;
+};
+
 struct Listening {
   std::unique_ptr<grpc::Server> server;
   int port = 0;
 };
 
+// The one service of the file that declares `Message`.
+template <typename Message>
+const google::protobuf::ServiceDescriptor* DescriptorOf() {
+  return Message::descriptor()->file()->service(0);
+}
+
 absl::StatusOr<Listening> Listen(const std::string& address, const ListenOptions& options,
-                                 const std::vector<grpc::Service*>& services,
-                                 const ServiceDeps& deps, metrics::RpcMetrics* metrics) {
+                                 const std::vector<NamedService>& services, const ServiceDeps& deps,
+                                 metrics::RpcMetrics* metrics) {
   IMPRINT_ASSIGN_OR_RETURN(std::shared_ptr<grpc::ServerCredentials> credentials,
                            Credentials(options));
   grpc::ServerBuilder builder;
@@ -65,9 +78,13 @@ absl::StatusOr<Listening> Listen(const std::string& address, const ListenOptions
   builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
   builder.SetMaxReceiveMessageSize(static_cast<int>(std::min<int64_t>(
       deps.limits.max_inject_bytes + kReceiveSlackBytes, std::numeric_limits<int>::max())));
-  for (grpc::Service* service : services) builder.RegisterService(service);
+  std::vector<const google::protobuf::ServiceDescriptor*> observed;
+  for (const NamedService& named : services) {
+    builder.RegisterService(named.service);
+    observed.push_back(named.descriptor);
+  }
   std::vector<std::unique_ptr<grpc::experimental::ServerInterceptorFactoryInterface>> observers;
-  observers.push_back(std::make_unique<CallObserverFactory>(metrics));
+  observers.push_back(std::make_unique<CallObserverFactory>(observed, metrics));
   builder.experimental().SetInterceptorCreators(std::move(observers));
   listening.server = builder.BuildAndStart();
   const bool is_unix = absl::StartsWith(address, "unix:");
@@ -97,18 +114,20 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ListenOptions& optio
                                                       metrics::RpcMetrics* metrics) {
   InitGrpcOnce();
   std::unique_ptr<Server> server(new Server(deps));
-  std::vector<grpc::Service*> services = {&server->imprint_service_};
-  if (options.admin_address.empty()) services.push_back(&server->admin_service_);
+  const NamedService imprint = {&server->imprint_service_, DescriptorOf<v1::QueryRequest>()};
+  const NamedService admin = {&server->admin_service_, DescriptorOf<v1::GetStatusRequest>()};
+  std::vector<NamedService> services = {imprint};
+  if (options.admin_address.empty()) services.push_back(admin);
   IMPRINT_ASSIGN_OR_RETURN(Listening listening,
                            Listen(options.address, options, services, *deps, metrics));
   server->port_ = listening.port;
   server->admin_port_ = listening.port;
   server->servers_.push_back(std::move(listening.server));
   if (!options.admin_address.empty()) {
-    IMPRINT_ASSIGN_OR_RETURN(Listening admin, Listen(options.admin_address, options,
-                                                     {&server->admin_service_}, *deps, metrics));
-    server->admin_port_ = admin.port;
-    server->servers_.push_back(std::move(admin.server));
+    IMPRINT_ASSIGN_OR_RETURN(listening,
+                             Listen(options.admin_address, options, {admin}, *deps, metrics));
+    server->admin_port_ = listening.port;
+    server->servers_.push_back(std::move(listening.server));
   }
   const bool two = server->servers_.size() == 2;
   auto set_serving = [](grpc::Server& listener, const char* service) {

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "ATen/ATen.h"
+#include "ATen/Parallel.h"
 #include "absl/synchronization/notification.h"
 #include "server/engine/engine.h"
 #include "server/engine/sampler.h"
@@ -92,6 +93,9 @@ class Pending {
 
 class EngineTest : public ::testing::Test {
  protected:
+  // So small a model gains nothing from threads, and waking them on a busy machine is slow.
+  EngineTest() { at::set_num_threads(1); }
+
   void StartEngine(const EngineOptions& options = {}) {
     engine_ = Engine::Start(options, &share_, metrics_.engine(), &clock_);
   }

@@ -12,7 +12,7 @@ from grpc_reflection.v1alpha.proto_reflection_descriptor_database import (
 )
 
 import harness
-from harness import Server, State, admin_service_pb2, imprint_service_pb2
+from harness import Server, State, admin_service_pb2, imprint_service_pb2, message_pb2
 
 SERVICES = ("imprint.v1.ImprintService", "imprint.v1.AdminService")
 SERVING = health_pb2.HealthCheckResponse.SERVING
@@ -207,3 +207,26 @@ def test_health_goes_first_in_a_drain(folder):
         watch.cancel()
         list(stream)
         assert server.process.wait(60) == 0
+
+
+def test_slow_reader_is_ended(folder):
+    """A client that does not read costs its own query, and nothing else."""
+    # The smallest windows: the transport takes hardly anything for a reader that waits.
+    options = [("grpc.http2.lookahead_bytes", 5), ("grpc.http2.bdp_probe", 0)]
+    with Server(folder, serve__max_outbox="4") as server:
+        with grpc.insecure_channel(server.address, options) as channel:
+            stub = harness.imprint_service_pb2_grpc.ImprintServiceStub(channel)
+            request = imprint_service_pb2.QueryRequest(
+                messages=[message_pb2.ChatMessage(role="user", content="Go on.")],
+                max_tokens=900,
+                temperature=2,
+                seed=3,
+            )
+            stream = stub.Query(request, timeout=60)
+            next(stream)
+            harness.wait_until("the engine to let go", lambda: server.status().running_queries == 0)
+            error = harness.refused(lambda: stream)
+            assert error.code == grpc.StatusCode.RESOURCE_EXHAUSTED
+            assert error.reason == "READER_TOO_SLOW"
+            assert "--serve.max_outbox" in error.message
+        assert server.query("Still there?", max_tokens=2)[1].version == 0

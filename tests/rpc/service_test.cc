@@ -20,6 +20,7 @@ namespace {
 
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 class ServiceTest : public RpcTest {
  protected:
@@ -232,6 +233,12 @@ TEST_F(ServiceTest, CallsAreCountedByMethodAndCode) {
   EXPECT_THAT(text, HasSubstr("{code=\"INVALID_ARGUMENT\",method=\"InjectContext\"} 1"));
   // Shown before their first call.
   EXPECT_THAT(text, HasSubstr("{code=\"OK\",method=\"RollbackVersion\"} 0"));
+}
+
+TEST_F(ServiceTest, MadeUpMethodIsUnimplementedAndNoLabel) {
+  const grpc::Status status = CallRaw("/imprint.v1.ImprintService/MadeUp", "");
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::UNIMPLEMENTED);
+  EXPECT_THAT(metrics_.Text(), Not(HasSubstr("MadeUp")));
 }
 
 TEST_F(ServiceTest, TakenPortIsNamed) {
