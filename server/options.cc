@@ -179,7 +179,9 @@ void AddUpdateFlags(CLI::App* app, ServerOptions* options) {
   update.Add("--update.batch_tokens", options->distiller.batch_tokens, 1, kMaxInt,
              "tokens of one training step");
   update.Add("--update.epochs", options->distiller.max_epochs, 1, 10000,
-             "passes over the target sentences at most");
+             "passes over the target sentences at most ...");
+  update.Add("--update.min_steps", options->distiller.min_steps, 0, kMaxInt,
+             "... but as many as make so many steps, for small jobs");
   update.Add("--update.retention_share", options->distiller.retention_share, 0, 100,
              "retention tokens for each new target token");
   update.Add("--update.replay_share", options->distiller.replay_share, 0, 100,

@@ -114,7 +114,7 @@ build() {
 # ctest writes JUnit, GoogleTest one JSON a program; tests/totals.py reads both.
 run_ctest() {
   title "C++ tests"
-  ctest --test-dir "$build_dir" --output-on-failure --parallel "$jobs" \
+  ctest --test-dir "$build_dir" --output-on-failure --parallel "$jobs" --repeat after-timeout:2 \
     --output-junit "$results_dir/ctest.xml" "$@" || true
 }
 

@@ -224,9 +224,9 @@ absl::StatusOr<std::vector<std::string>> Generator::GenerateChunk(
                            writer.Questions(left - static_cast<int>(open_questions.size())));
   std::vector<std::string> held_out;
   if (hold_out_probes && questions.size() >= 2) {
-    const int count =
-        std::max(1, static_cast<int>(
-                        std::lround(static_cast<double>(questions.size()) * options_.probe_share)));
+    const int count = std::max(questions.size() >= 6 ? 2 : 1,
+                               static_cast<int>(std::lround(static_cast<double>(questions.size()) *
+                                                            options_.probe_share)));
     // Every so many-th one, so that probes are as mixed as what is trained on.
     const size_t stride = questions.size() / static_cast<size_t>(count);
     std::vector<std::string> kept;

@@ -27,8 +27,9 @@ struct GeneratorOptions {
   int min_targets = 8;
   int max_targets = 64;
   // Share of the questions kept apart as probes where the caller sent none
-  // (--generator.probe_share); at least one where there are two or more questions.
-  double probe_share = 0.1;
+  // (--generator.probe_share): a few answers are noise, so at least two where there are six
+  // questions or more, and one where there are two.
+  double probe_share = 0.2;
   // Tokens of an answer (--generator.max_answer_tokens).
   int max_answer_tokens = 48;
   // Tokens of context in one chunk; longer ones are cut at sentence ends

@@ -109,25 +109,31 @@ class Training {
   absl::StatusOr<DistillResult> Run(const std::function<void(const DistillProgress&)>& on_progress,
                                     const std::function<bool()>& cancelled) {
     const absl::Time start = absl::Now();
-    for (int epoch = 0; epoch < options_.max_epochs && !pool_.Learned(); ++epoch) {
+    int epochs = options_.max_epochs;
+    for (int epoch = 0; epoch < epochs && !pool_.Learned(); ++epoch) {
       const std::vector<size_t> targets = pool_.NextEpoch();
       const std::vector<size_t> retention = DrawRetention(targets);
-      const std::vector<BatchPlan> plans = PlanBatches(
-          ItemsOf(targets_, targets), ItemsOf(retention_, retention), options_.batch_tokens);
+      const std::vector<PackItem> target_items = ItemsOf(targets_, targets);
+      const std::vector<PackItem> retention_items = ItemsOf(retention_, retention);
+      const std::vector<BatchPlan> plans =
+          PlanBatches(target_items, retention_items, BatchTokens(target_items, retention_items));
+      if (epoch == 0) {
+        const int steps = static_cast<int>(plans.size());
+        epochs = std::max(epochs, (options_.min_steps + steps - 1) / steps);
+      }
       for (size_t i = 0; i < plans.size(); ++i) {
         if (cancelled && cancelled()) {
           return absl::CancelledError(
               absl::StrCat("training was cancelled after step ", progress_.step));
         }
-        const double epochs = epoch + static_cast<double>(i) / static_cast<double>(plans.size());
+        const double done = epoch + static_cast<double>(i) / static_cast<double>(plans.size());
         std::vector<size_t> batch_targets, batch_retention;
         for (const size_t j : plans[i].targets) batch_targets.push_back(targets[j]);
         for (const size_t j : plans[i].retention) batch_retention.push_back(retention[j]);
-        IMPRINT_RETURN_IF_ERROR(
-            Step(batch_targets, batch_retention, LearningRate(epochs / options_.max_epochs)));
+        IMPRINT_RETURN_IF_ERROR(Step(batch_targets, batch_retention, LearningRate(done / epochs)));
         progress_.total_steps =
-            progress_.step + static_cast<int>(plans.size() - i - 1 +
-                                              plans.size() * (options_.max_epochs - epoch - 1));
+            progress_.step +
+            static_cast<int>(plans.size() - i - 1 + plans.size() * (epochs - epoch - 1));
         progress_.loss = pool_.MeanKl();
         progress_.retention_loss = retention_seen_.MeanKl();
         progress_.seconds = absl::ToDoubleSeconds(absl::Now() - start);
@@ -141,6 +147,19 @@ class Training {
   }
 
  private:
+  // Tokens of one step: fewer where a pass would else have hardly any steps.
+  int64_t BatchTokens(const std::vector<PackItem>& targets,
+                      const std::vector<PackItem>& retention) const {
+    int64_t tokens = 0;
+    for (const std::vector<PackItem>* items : {&targets, &retention}) {
+      for (const PackItem& item : *items) {
+        tokens += static_cast<int64_t>(item.prompt.size() + item.target.size());
+      }
+    }
+    const int64_t least = std::min(options_.min_batch_tokens, options_.batch_tokens);
+    return std::clamp<int64_t>(tokens / options_.small_job_steps, least, options_.batch_tokens);
+  }
+
   // As many texts as make `retention_share` tokens for each target token of the epoch.
   std::vector<size_t> DrawRetention(const std::vector<size_t>& targets) {
     std::vector<size_t> drawn;

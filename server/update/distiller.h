@@ -24,16 +24,23 @@ namespace imprint::update {
 struct DistillerOptions {
   int rank = 32;                // (--update.rank)
   double alpha = 64;            // (--update.alpha)
-  double learning_rate = 1e-3;  // (--update.learning_rate)
+  double learning_rate = 9e-4;  // (--update.learning_rate)
   int warmup_steps = 5;
   double clip_norm = 1.0;
   double beta1 = 0.9;
   double beta2 = 0.95;
   double weight_decay = 0;
   // Tokens of one step, prompts included (--update.batch_tokens).
-  int batch_tokens = 1024;
-  // Passes over the target sentences at most (--update.epochs).
-  int max_epochs = 6;
+  int batch_tokens = 512;
+  // A small job takes smaller steps, down to this, for the sake of more of them.
+  int min_batch_tokens = 256;
+  // Steps of one pass that a small job is cut into.
+  int small_job_steps = 8;
+  // Passes over the target sentences at most (--update.epochs) ...
+  int max_epochs = 3;
+  // ... but as many as make this many steps (--update.min_steps): what a job needs are steps,
+  // and a small one has few in a pass.
+  int min_steps = 48;
   // Retention tokens for each new target token (--update.retention_share).
   double retention_share = 1.0;
   // Replayed target sentences of earlier experiences for each new one, all earlier ones

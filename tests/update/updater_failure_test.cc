@@ -229,7 +229,10 @@ TEST_P(UpdaterWriteFaultTest, FailedCommitEndsInExactlyOne) {
   RunNow();
 
   // Where the store can tell at once, nothing stands still.
-  const auto committed = [this] { return server_->Jobs()[0].state() == kCommitted; };
+  const auto committed = [this] {
+    const auto job = server_->store_->GetJob(1);  // an error while the store is opened again
+    return job.ok() && job->state() == kCommitted;
+  };
   ASSERT_TRUE(Eventually([&] { return committed() || !updater().stopped_reason().empty(); }));
   file_system_->Heal();
 
