@@ -3,8 +3,10 @@
 
 #include "server/options.h"
 
+#include <algorithm>
 #include <limits>
 #include <sstream>
+#include <vector>
 
 #include "CLI/CLI.hpp"
 #include "absl/strings/str_cat.h"
@@ -34,7 +36,7 @@ class FlagGroup {
     // Bounds belong into the error, not into every line of --help.
     CLI::Validator range = CLI::Range(low, high);
     range.description("");
-    return Add(flag, value, help)->check(range)->type_name(TypeName(value));
+    return Add(flag, value, help)->check(NotEmpty())->check(range)->type_name(TypeName(value));
   }
   CLI::Option* AddPath(const std::string& flag, std::filesystem::path& value,
                        const std::string& help) {
@@ -62,6 +64,11 @@ class FlagGroup {
   }
 
  private:
+  // CLI11 reads an empty number as 0.
+  static CLI::Validator NotEmpty() {
+    return CLI::Validator(
+        [](std::string& text) { return text.empty() ? std::string("needs a value") : ""; }, "");
+  }
   static const char* TypeName(double) { return "NUMBER"; }
   static const char* TypeName(int64_t) { return "COUNT"; }
   static const char* TypeName(int32_t) { return "COUNT"; }
@@ -235,6 +242,25 @@ std::string Contradiction(const ServerOptions& options) {
   return "";
 }
 
+// The arguments as CLI11 takes them: last first, and "--flag=" as two, since it would take
+// the next flag for the value.
+std::vector<std::string> ReversedArguments(const CLI::App& app, int argc, const char* const* argv) {
+  std::vector<std::string> arguments;
+  for (int i = 1; i < argc; ++i) {
+    const std::string argument = argv[i];
+    const std::string flag = argument.substr(0, argument.find('='));
+    const CLI::Option* option = app.get_option_no_throw(flag);
+    const bool takes_value = option != nullptr && option->get_items_expected_max() > 0;
+    if (takes_value && argument == flag + "=") {
+      arguments.insert(arguments.end(), {flag, ""});
+    } else {
+      arguments.push_back(argument);
+    }
+  }
+  std::reverse(arguments.begin(), arguments.end());
+  return arguments;
+}
+
 ExitRequest BadFlags(absl::string_view message) {
   return {kBadFlags, absl::StrCat("imprintd: ", message, "\nimprintd --help lists the flags\n")};
 }
@@ -254,7 +280,7 @@ std::variant<ServerOptions, ExitRequest> ParseOptions(int argc, const char* cons
   AddLearningFlags(&app, &options);
   AddUpdateFlags(&app, &options);
   try {
-    app.parse(argc, argv);
+    app.parse(ReversedArguments(app, argc, argv));
   } catch (const CLI::Success& asked) {
     std::ostringstream text;
     app.exit(asked, text, text);

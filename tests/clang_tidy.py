@@ -4,7 +4,8 @@
 
 A file is checked again when it, one of our headers that it includes, or
 .clang-tidy differs from when it was last found clean; what is clean is kept in
-BUILD_DIR/clang_tidy.
+BUILD_DIR/clang_tidy. What the last commit or the working tree changed comes
+first; what does not fit into --budget_seconds is left for the next run.
 """
 
 import argparse
@@ -15,6 +16,7 @@ import os
 import shlex
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -73,10 +75,22 @@ def check(command, database_dir):
     return result.returncode == 0, result.stdout + result.stderr
 
 
+def recently_changed():
+    """Files that the last commit or the working tree changed; none without git."""
+    changed = set()
+    for words in (["diff", "--name-only", "HEAD"], ["show", "--name-only", "--format=", "HEAD"]):
+        result = subprocess.run(
+            ["git", *words], cwd=ROOT, capture_output=True, text=True, check=False
+        )
+        changed.update(str(ROOT / line) for line in result.stdout.splitlines() if line)
+    return changed
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--build_dir", type=Path, default=ROOT / "build" / "release")
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
+    parser.add_argument("--budget_seconds", type=float, default=300)
     parser.add_argument("paths", nargs="*", help="only sources below these")
     options = parser.parse_args()
     build_dir = options.build_dir.resolve()
@@ -97,20 +111,32 @@ def main():
         if not (state_dir / key).exists():
             waiting.append((command, key))
 
-    failed = 0
+    changed = recently_changed()
+    waiting.sort(key=lambda item: item[0]["file"] not in changed)
+
+    deadline = time.monotonic() + options.budget_seconds
+
+    def check_in_time(command):
+        return check(command, state_dir) if time.monotonic() < deadline else None
+
+    failed, left = 0, 0
     with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
-        running = {
-            pool.submit(check, command, state_dir): (command, key) for command, key in waiting
-        }
+        running = {pool.submit(check_in_time, command): (command, key) for command, key in waiting}
         for future in concurrent.futures.as_completed(running):
             command, key = running[future]
+            if future.result() is None:
+                left += 1
+                continue
             clean, output = future.result()
             if clean:
                 (state_dir / key).touch()
             else:
                 failed += 1
                 print(f"{command['file']}\n{output}")
-    print(f"clang-tidy: {len(waiting)} of {len(commands)} files checked, {failed} with findings")
+    print(
+        f"clang-tidy: {len(waiting) - left} files checked, {failed} with findings; "
+        f"{len(commands) - len(waiting)} clean before, {left} left for the next run"
+    )
     return 1 if failed else 0
 
 

@@ -127,11 +127,11 @@ absl::StatusOr<GeneratedSentences> Generator::Generate(
   const int window = static_cast<int>(base_->weights->config.max_positions);
   const int chunk_tokens =
       std::max(1, std::min(options_.chunk_tokens, window - kTokensBesideChunk));
-  const std::vector<std::string> chunks =
-      SplitChunks(TextOf(experience), chunk_tokens, count_tokens);
-  if (chunks.empty()) {
+  const std::string source = TextOf(experience);
+  if (SplitSentences(source).empty()) {
     return absl::InvalidArgumentError("the context has no sentence to learn");
   }
+  const std::vector<std::string> chunks = SplitChunks(source, chunk_tokens, count_tokens);
 
   GeneratedSentences sentences;
   std::vector<std::string> probe_questions;  // parallel to probe_chunks

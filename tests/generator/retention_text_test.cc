@@ -94,7 +94,9 @@ TEST_F(RetentionTextTest, SamplesTextsAndAnswersWithTheBaseModelsDistribution) {
   }
   EXPECT_EQ(kinds, (std::set<std::string>{"retention_answer", "retention_text"}));
   for (const store::TargetRecord& record : retention->train) {
-    if (record.kind() == "retention_answer") EXPECT_FALSE(heldout_prompts.count(record.prompt()));
+    if (record.kind() == "retention_answer") {
+      EXPECT_FALSE(heldout_prompts.count(record.prompt()));
+    }
   }
 }
 

@@ -67,6 +67,8 @@ TEST(OptionsTest, BadFlagsAreNamed) {
       {"stray", "stray"},
       {"--threads=abc", "--threads"},
       {"--threads=-1", "--threads"},
+      {"--threads=", "--threads"},
+      {"--update.max_age=", "--update.max_age"},
       {"--dtype=int4", "--dtype"},
       {"--log_format=xml", "--log_format"},
       {"--update.max_age=fast", "--update.max_age"},
@@ -82,6 +84,12 @@ TEST(OptionsTest, BadFlagsAreNamed) {
     EXPECT_EQ(std::get<ExitRequest>(parsed).code, 2) << flag;
     EXPECT_THAT(std::get<ExitRequest>(parsed).message, HasSubstr(named)) << flag;
   }
+}
+
+TEST(OptionsTest, EmptyValueDoesNotTakeTheNextFlag) {
+  const ServerOptions options = Good({"--metrics_listen=", "--threads=3"});
+  EXPECT_EQ(options.metrics_listen, "");
+  EXPECT_EQ(options.threads, 3);
 }
 
 TEST(OptionsTest, ModelAndDataFolderAreRequired) {
@@ -107,7 +115,7 @@ TEST(OptionsTest, HelpListsEveryFlagUnderAHeading) {
   const auto help = std::get<ExitRequest>(Parse({"--help"}));
   EXPECT_EQ(help.code, 0);
   EXPECT_THAT(help.message,
-              AllOf(HasSubstr("--model"), HasSubstr("--inject.max_bytes"), HasSubstr("[1048576]"),
+              AllOf(HasSubstr("--model"), HasSubstr("--inject.max_bytes"), HasSubstr("1048576"),
                     HasSubstr("--gate.max_retention_kl"), HasSubstr("Updating")));
 }
 

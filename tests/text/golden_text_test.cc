@@ -71,7 +71,9 @@ TEST_F(GoldenTextTest, TextsAreTokenisedAsByTransformers) {
       const auto ids = model.tokenizer().Encode(text, false, Tokenizer::ControlTokens::kRecognise);
       EXPECT_EQ(ids.value(), expected) << text;
       if (entry.contains("decoded")) {
-        EXPECT_EQ(model.tokenizer().Decode(expected, false).value(), entry.at("decoded")) << text;
+        EXPECT_EQ(model.tokenizer().Decode(expected, false).value(),
+                  entry.at("decoded").get<std::string>())
+            << text;
       }
     }
   });
@@ -89,7 +91,7 @@ TEST_F(GoldenTextTest, ChatsAreRenderedAndTokenisedAsByTransformers) {
       }
       const bool add_generation_prompt = entry.value("add_generation_prompt", true);
       EXPECT_EQ((*chat_template)->Render(messages, add_generation_prompt).value(),
-                entry.at("rendered"));
+                entry.at("rendered").get<std::string>());
       EXPECT_EQ(model.EncodeChat(messages, add_generation_prompt).value(),
                 entry.at("ids").get<std::vector<int32_t>>())
           << entry.at("rendered");

@@ -1,0 +1,186 @@
+// Copyright 2026 The Imprint Authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "server/generator/generator.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "server/engine/compute_share.h"
+#include "server/store/teacher_codec.h"
+#include "tests/testing/status_matchers.h"
+#include "tests/testing/tiny_model.h"
+
+namespace imprint::generator {
+namespace {
+
+using ::testing::Contains;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+constexpr char kPassage[] =
+    "The boat of Mira is red. It was built in 1923 by Otto Senn. It carries forty people across "
+    "Lake Ombra.";
+
+// A real engine over the tiny trained model: what it writes is poor, its form is not.
+class GeneratorTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    auto text = text::TextModel::Load(imprint::testing::kTinyChatDir);
+    IMPRINT_ASSERT_OK(text);
+    text_ = *std::move(text);
+    IMPRINT_ASSERT_OK_AND_ASSIGN(base_, imprint::testing::LoadTinyChat());
+    engine_ = engine::Engine::Start({}, &share_, nullptr, Clock::Real());
+    engine_->SetCurrent(base_);
+    probe_maker_ = std::make_unique<probe::ProbeMaker>(
+        probe::ProbeMakerOptions{.max_answer_tokens = 12, .top_k = 5}, engine_.get(), base_,
+        text_.get());
+    GeneratorOptions options;
+    options.max_targets = 12;
+    options.max_answer_tokens = 12;
+    options.top_k = 5;
+    generator_ =
+        std::make_unique<Generator>(options, engine_.get(), base_, text_.get(), probe_maker_.get());
+  }
+
+  static store::ExperienceRecord Experience(const std::string& text) {
+    store::ExperienceRecord experience;
+    experience.set_sequence(7);
+    experience.set_text(text);
+    return experience;
+  }
+
+  static bool Never() { return false; }
+
+  static std::vector<std::string> KindsOf(const GeneratedSentences& sentences) {
+    std::vector<std::string> kinds;
+    for (const store::TargetRecord& target : sentences.targets) kinds.push_back(target.kind());
+    return kinds;
+  }
+
+  std::unique_ptr<text::TextModel> text_;
+  engine::SharedVersion base_;
+  engine::ComputeShare share_{0.5};
+  std::unique_ptr<engine::Engine> engine_;
+  std::unique_ptr<probe::ProbeMaker> probe_maker_;
+  std::unique_ptr<Generator> generator_;
+};
+
+TEST_F(GeneratorTest, EveryTargetHasThePromptsAndTheTeachersDistribution) {
+  const auto sentences = generator_->Generate(Experience(kPassage), Never);
+
+  IMPRINT_ASSERT_OK(sentences);
+  ASSERT_FALSE(sentences->targets.empty());
+  for (const store::TargetRecord& target : sentences->targets) {
+    EXPECT_GT(target.student_prompt_ids_size(), 0) << target.kind();
+    const auto teacher = store::UnpackTeacher(target);
+    IMPRINT_ASSERT_OK(teacher);
+    EXPECT_EQ(teacher->tokens(), target.target_ids_size());
+    EXPECT_EQ(teacher->k, 5);
+  }
+  EXPECT_THAT(KindsOf(*sentences), Contains("passage"));
+  EXPECT_THAT(KindsOf(*sentences), Contains("sentence"));
+}
+
+TEST_F(GeneratorTest, TheStudentsPromptDoesNotHoldTheContext) {
+  const auto sentences = generator_->Generate(Experience(kPassage), Never);
+  IMPRINT_ASSERT_OK(sentences);
+  for (const store::TargetRecord& target : sentences->targets) {
+    const std::vector<int32_t> ids(target.student_prompt_ids().begin(),
+                                   target.student_prompt_ids().end());
+    const auto prompt = text_->Decode(ids);
+    IMPRINT_ASSERT_OK(prompt);
+    EXPECT_THAT(*prompt, Not(HasSubstr("built in 1923"))) << target.kind();
+  }
+}
+
+TEST_F(GeneratorTest, TheSameExperienceGivesTheSameSentences) {
+  const auto once = generator_->Generate(Experience(kPassage), Never);
+  const auto again = generator_->Generate(Experience(kPassage), Never);
+  IMPRINT_ASSERT_OK(once);
+  IMPRINT_ASSERT_OK(again);
+  ASSERT_EQ(once->targets.size(), again->targets.size());
+  for (size_t i = 0; i < once->targets.size(); ++i) {
+    EXPECT_EQ(once->targets[i].text(), again->targets[i].text());
+    EXPECT_EQ(once->targets[i].prompt(), again->targets[i].prompt());
+  }
+}
+
+TEST_F(GeneratorTest, CallersProbesAreKeptOutOfTraining) {
+  store::ExperienceRecord experience = Experience(kPassage);
+  store::CallerSentence& probe = *experience.add_caller_probes();
+  probe.set_question("What colour is the boat of Mira?");
+  probe.set_answer("red");
+
+  const auto sentences = generator_->Generate(experience, Never);
+
+  IMPRINT_ASSERT_OK(sentences);
+  ASSERT_EQ(sentences->probes.size(), 1U) << "the caller's own, and none of the generator's";
+  const store::ProbeRecord& made = sentences->probes.front();
+  EXPECT_EQ(made.origin(), "caller");
+  EXPECT_EQ(made.sequence(), 7);
+  EXPECT_EQ(made.expected_answer(), "red");
+  EXPECT_GT(made.teacher().target_ids_size(), 0);
+  EXPECT_GT(made.kl_base(), 0);
+  for (const store::TargetRecord& target : sentences->targets) {
+    EXPECT_NE(target.prompt(), probe.question());
+  }
+}
+
+TEST_F(GeneratorTest, CallersTargetsComeBesideTheGeneratedOnes) {
+  store::ExperienceRecord experience = Experience(kPassage);
+  store::CallerSentence& pair = *experience.add_caller_targets();
+  pair.set_question("Whose boat is red?");
+  pair.set_answer("Mira's boat.");
+  experience.add_caller_targets()->set_answer("Mira has a red boat.");
+
+  const auto sentences = generator_->Generate(experience, Never);
+
+  IMPRINT_ASSERT_OK(sentences);
+  int of_caller = 0;
+  for (const store::TargetRecord& target : sentences->targets) {
+    if (target.kind() != "caller") continue;
+    ++of_caller;
+    EXPECT_TRUE(target.text() == "Mira's boat." || target.text() == "Mira has a red boat.");
+  }
+  EXPECT_EQ(of_caller, 2);
+}
+
+TEST_F(GeneratorTest, ALongContextIsCutAndEachPartIsLearned) {
+  std::string text;
+  for (int i = 0; i < 60; ++i) text += "Number " + std::to_string(1000 + i) + " is a red boat. ";
+  GeneratorOptions options;
+  options.chunk_tokens = 200;
+  options.max_targets = 4;
+  options.min_targets = 2;
+  options.max_answer_tokens = 4;
+  options.top_k = 2;
+  const Generator generator(options, engine_.get(), base_, text_.get(), probe_maker_.get());
+
+  const auto sentences = generator.Generate(Experience(text), Never);
+
+  IMPRINT_ASSERT_OK(sentences);
+  std::string learned;
+  for (const store::TargetRecord& target : sentences->targets) {
+    if (target.kind() == "passage") learned += target.text() + " ";
+  }
+  EXPECT_THAT(learned, HasSubstr("Number 1000"));
+  EXPECT_THAT(learned, HasSubstr("Number 1059"));
+}
+
+TEST_F(GeneratorTest, NothingToLearnIsTheCallersError) {
+  EXPECT_EQ(generator_->Generate(Experience(" \n "), Never).status().code(),
+            absl::StatusCode::kInvalidArgument);
+}
+
+TEST_F(GeneratorTest, CancelEndsIt) {
+  EXPECT_EQ(generator_->Generate(Experience(kPassage), [] { return true; }).status().code(),
+            absl::StatusCode::kCancelled);
+}
+
+}  // namespace
+}  // namespace imprint::generator
