@@ -180,8 +180,8 @@ absl::Status App::Listen() {
   IMPRINT_ASSIGN_OR_RETURN(server_,
                            rpc::Server::Start(options_.listen, &service_deps_, metrics_.rpc()));
   IMPRINT_RETURN_IF_ERROR(WritePortFile(metrics_port));
-  spdlog::info("listening on {} (port {}; admin {}, metrics {})",
-               options_.listen.address, server_->port(), server_->admin_port(), metrics_port);
+  spdlog::info("listening on {} (port {}; admin {}, metrics {})", options_.listen.address,
+               server_->port(), server_->admin_port(), metrics_port);
   return absl::OkStatus();
 }
 

@@ -20,10 +20,10 @@
 namespace imprint::generator {
 namespace {
 
-constexpr int kQuestionTokens = 24;
-constexpr int kRewriteTokens = 64;
+constexpr int kQuestionTokens = 18;
+constexpr int kRewriteTokens = 40;
 // Rounds of questions: greedy first, then sampled, until enough are different.
-constexpr int kQuestionRounds = 3;
+constexpr int kQuestionRounds = 2;
 constexpr float kSampledTemperature = 0.8F;
 
 // The question without white space around it; empty when it is none: no question mark, too

@@ -22,7 +22,7 @@ namespace imprint::generator {
 
 struct GeneratorOptions {
   // Target sentences for each 100 tokens of context (--generator.targets_per_100_tokens).
-  double targets_per_100_tokens = 24;
+  double targets_per_100_tokens = 20;
   // Between these for one chunk of context (--generator.min_targets, .max_targets).
   int min_targets = 8;
   int max_targets = 64;
@@ -31,7 +31,7 @@ struct GeneratorOptions {
   // questions or more, and one where there are two.
   double probe_share = 0.2;
   // Tokens of an answer (--generator.max_answer_tokens).
-  int max_answer_tokens = 48;
+  int max_answer_tokens = 36;
   // Tokens of context in one chunk; longer ones are cut at sentence ends
   // (--generator.chunk_tokens); bounded by the model's window.
   int chunk_tokens = 1024;

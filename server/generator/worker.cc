@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "common/status_macros.h"
 #include "spdlog/spdlog.h"
@@ -18,28 +19,34 @@ namespace {
 
 constexpr int kMaxAttempts = 5;
 constexpr absl::Duration kFirstPause = absl::Milliseconds(200);
+constexpr absl::Duration kLookAgain = absl::Seconds(1);
 
 }  // namespace
 
-GeneratorWorker::GeneratorWorker(const Generator* generator, experience::ExperienceLog* log)
-    : generator_(generator), log_(log), thread_([this] { Loop(); }) {}
+GeneratorWorker::GeneratorWorker(const Generator* generator, experience::ExperienceLog* log,
+                                 int threads)
+    : generator_(generator), log_(log) {
+  for (int i = 0; i < threads; ++i) threads_.emplace_back([this] { Loop(); });
+}
 
 GeneratorWorker::~GeneratorWorker() {
   stopping_.Notify();
   log_->WakeWaiters();
-  thread_.join();
+  for (std::thread& thread : threads_) thread.join();
 }
 
 void GeneratorWorker::Loop() {
   int attempts = 0;
   while (!stopping_.HasBeenNotified()) {
-    const std::optional<int64_t> sequence = log_->NextQueued(/*after=*/0);
+    const std::optional<int64_t> sequence = Claim();
     if (!sequence.has_value()) {
-      log_->AwaitQueued(/*after=*/0, absl::InfiniteFuture());
+      // One wake-up is for one waiter: the others look again by themselves.
+      log_->AwaitQueued(LastClaimed(), absl::Now() + kLookAgain);
       continue;
     }
     const absl::Status status = Process(*sequence);
     if (status.ok() || stopping_.HasBeenNotified()) {
+      Release(*sequence);
       attempts = 0;
       continue;
     }
@@ -53,7 +60,27 @@ void GeneratorWorker::Loop() {
       if (quarantined.ok()) attempts = 0;
     }
     stopping_.WaitForNotificationWithTimeout(kFirstPause * (1 << std::min(attempts, 6)));
+    Release(*sequence);
   }
+}
+
+std::optional<int64_t> GeneratorWorker::Claim() {
+  absl::MutexLock lock(&mutex_);
+  std::optional<int64_t> sequence = log_->NextQueued(/*after=*/0);
+  while (sequence.has_value() && !claimed_.insert(*sequence).second) {
+    sequence = log_->NextQueued(*sequence);
+  }
+  return sequence;
+}
+
+void GeneratorWorker::Release(int64_t sequence) {
+  absl::MutexLock lock(&mutex_);
+  claimed_.erase(sequence);
+}
+
+int64_t GeneratorWorker::LastClaimed() const {
+  absl::MutexLock lock(&mutex_);
+  return claimed_.empty() ? 0 : *claimed_.rbegin();
 }
 
 absl::Status GeneratorWorker::Process(int64_t sequence) {

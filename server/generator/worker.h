@@ -1,28 +1,34 @@
 // Copyright 2026 The Imprint Authors
 // SPDX-License-Identifier: Apache-2.0
 
-// Takes QUEUED experiences in order, one at a time, and makes them READY.
+// Takes QUEUED experiences in order, a few at a time, and makes them READY.
 
 #ifndef IMPRINT_SERVER_GENERATOR_WORKER_H_
 #define IMPRINT_SERVER_GENERATOR_WORKER_H_
 
 #include <cstdint>
+#include <optional>
 #include <thread>
+#include <vector>
 
+#include "absl/base/thread_annotations.h"
+#include "absl/container/btree_set.h"
 #include "absl/status/status.h"
+#include "absl/synchronization/mutex.h"
 #include "absl/synchronization/notification.h"
 #include "server/experience/experience_log.h"
 #include "server/generator/generator.h"
 
 namespace imprint::generator {
 
-// Owns one thread. A crash loses no finished work: an experience is QUEUED until its
+// Owns a few threads, since the engine writes for several experiences at once in hardly more
+// time than for one. A crash loses no finished work: an experience is QUEUED until its
 // sentences are stored. One that nothing can be made of is quarantined with the reason; an
 // error of the engine is tried again after a pause that grows, a few times.
 class GeneratorWorker {
  public:
   // All pointers outlive the worker.
-  GeneratorWorker(const Generator* generator, experience::ExperienceLog* log);
+  GeneratorWorker(const Generator* generator, experience::ExperienceLog* log, int threads = 4);
   // Stops at the next engine step and joins.
   ~GeneratorWorker();
 
@@ -31,13 +37,20 @@ class GeneratorWorker {
 
  private:
   void Loop();
+  // The oldest QUEUED experience that no thread works on, now this thread's; nullopt: none.
+  std::optional<int64_t> Claim() ABSL_LOCKS_EXCLUDED(mutex_);
+  void Release(int64_t sequence) ABSL_LOCKS_EXCLUDED(mutex_);
+  // The highest sequence that some thread works on; 0: none.
+  int64_t LastClaimed() const ABSL_LOCKS_EXCLUDED(mutex_);
   // From QUEUED to READY or QUARANTINED; an error: try again later.
   absl::Status Process(int64_t sequence);
 
   const Generator* const generator_;
   experience::ExperienceLog* const log_;
   absl::Notification stopping_;
-  std::thread thread_;
+  mutable absl::Mutex mutex_;
+  absl::btree_set<int64_t> claimed_ ABSL_GUARDED_BY(mutex_);
+  std::vector<std::thread> threads_;
 };
 
 }  // namespace imprint::generator

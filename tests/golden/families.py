@@ -124,7 +124,7 @@ def build(family: Family) -> PreTrainedModel:
         elif "lm_head" in name:
             values = torch.randn_like(parameter) * 0.3
         else:
-            values = torch.randn_like(parameter) * 0.4
+            values = torch.randn_like(parameter) * 0.2
         # Rounded to what is stored, so that the logits are those of the stored weights.
         parameter.data = values.to(family.dtype).to(torch.float32)
     return model

@@ -7,6 +7,7 @@ import shutil
 import socket
 import stat
 
+import grpc
 import pytest
 
 import harness
@@ -183,6 +184,35 @@ def test_port_taken_by_something_else(tmp_path):
         taken.listen()
         address = f"127.0.0.1:{taken.getsockname()[1]}"
         expect_failure(flags(tmp_path / "data", listen=address), address)
+
+
+def test_metrics_can_be_off(folder):
+    with Server(folder, metrics_listen="") as server:
+        assert server.ports["metrics_listen"] == 0
+        assert server.status().version == 0
+
+
+def test_tls(folder, tmp_path):
+    """With a certificate the port speaks TLS, and nothing else."""
+    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
+    command = "openssl req -x509 -newkey rsa:2048 -nodes -days 1 -subj /CN=localhost"
+    command += " -addext subjectAltName=DNS:localhost"
+    code, output = run_to_end([*command.split(), "-keyout", str(key), "-out", str(certificate)])
+    assert code == 0, output
+    with Server(folder, tls_cert=certificate, tls_key=key) as server:
+        with pytest.raises(grpc.RpcError) as plain:
+            server.status()
+        assert plain.value.code() == grpc.StatusCode.UNAVAILABLE
+        credentials = grpc.ssl_channel_credentials(certificate.read_bytes())
+        target = f"localhost:{server.ports['listen']}"
+        with grpc.secure_channel(target, credentials) as channel:
+            admin = harness.admin_service_pb2_grpc.AdminServiceStub(channel)
+            status = admin.GetStatus(harness.admin_service_pb2.GetStatusRequest(), timeout=60)
+            assert status.version == 0
+        assert server.stop() == 0
+    expect_failure(
+        flags(tmp_path / "data", tls_cert=key, tls_key=tmp_path / "none.pem"), "none.pem"
+    )
 
 
 def test_json_log(folder):
