@@ -89,11 +89,10 @@ apt_get() {
 
 # Installs the named Debian packages that are missing.
 apt_need() {
-  local package missing=()
+  local package installed missing=()
+  installed=$(dpkg-query -W -f='${Package}:${db:Status-Status}\n' "$@" 2>/dev/null || true)
   for package in "$@"; do
-    if [[ $(dpkg-query -W -f='${db:Status-Status}' "$package" 2>/dev/null) != installed ]]; then
-      missing+=("$package")
-    fi
+    [[ $'\n'$installed$'\n' == *$'\n'"$package:installed"$'\n'* ]] || missing+=("$package")
   done
   [[ ${#missing[@]} == 0 ]] && return 0
   say "apt: ${missing[*]}"

@@ -149,6 +149,16 @@ say "demo model"
 say "server"
 start_server
 
+# Queries are answered at once; updates need text of the model's own, which it writes once.
+if [[ ! -s "$data_dir/retention.cache" ]]; then
+  say "the model writes the text that keeps it as it is (once, some minutes)"
+  for _ in $(seq 1200); do
+    [[ -s "$data_dir/retention.cache" ]] && break
+    server_pid >/dev/null || die "the server ended; its log is $LOG_FILE"
+    sleep 0.5
+  done
+fi
+
 if [[ "$demo" == yes ]]; then
   say "demo: eight passages about people, places and products that do not exist"
   "$PYTHON" deploy/demo/run.py --imprint="$BIN/imprint" --server="127.0.0.1:$port"

@@ -92,6 +92,8 @@ absl::StatusOr<RetentionText> LoadOrMakeRetentionText(const RetentionTextOptions
     IMPRINT_RETURN_IF_ERROR(probe::FillTeacher(*engine, base, prompts, options.top_k,
                                                absl::MakeSpan(*records), cancelled));
   }
+  // The engine may have been faster than its look at `cancelled`.
+  if (cancelled && cancelled()) return absl::CancelledError("retention text was not wanted");
   IMPRINT_RETURN_IF_ERROR(WriteRetentionCache(cache, key, retention));
   return retention;
 }
