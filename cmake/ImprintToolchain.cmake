@@ -21,9 +21,11 @@ endif()
 
 find_program(IMPRINT_CCACHE ccache)
 if(IMPRINT_CCACHE)
-  # A precompiled header is only cached with these.
+  # A precompiled header is only cached with these kinds of sloppiness. Paths below the
+  # source tree are hashed as relative ones, so that checkouts share what they compile.
   set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env
       CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime
+      CCACHE_BASEDIR=${CMAKE_SOURCE_DIR} CCACHE_NOHASHDIR=1
       ${IMPRINT_CCACHE})
   add_compile_options(-fpch-preprocess)
 endif()
