@@ -1,0 +1,57 @@
+# Copyright 2026 The Imprint Authors
+# SPDX-License-Identifier: Apache-2.0
+"""A progress bar on a terminal, a line for each step in a log."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import time
+
+
+class Progress:
+    """Counts steps up to a total that is known beforehand. Writes to stderr."""
+
+    def __init__(self) -> None:
+        self._on_terminal = sys.stderr.isatty()
+        self._what = ""
+        self.start(total=1, done=0)
+
+    def start(self, total: int, done: int) -> None:
+        """`done` of the `total` steps were done by an earlier run."""
+        self._total = max(total, 1)
+        self._done = self._skipped = done
+        self._begin = time.monotonic()
+
+    def step(self, what: str) -> None:
+        """One more is done."""
+        self._done += 1
+        self.say(what)
+
+    def say(self, what: str) -> None:
+        """What happens now."""
+        if what == self._what and not self._on_terminal:
+            return
+        self._what = what
+        done = min(self._done, self._total)
+        if not self._on_terminal:
+            print(f"[{done}/{self._total}] {what}", file=sys.stderr, flush=True)
+            return
+        columns = shutil.get_terminal_size().columns
+        cells = 24
+        filled = cells * done // self._total
+        line = f"[{'#' * filled}{'.' * (cells - filled)}] {done}/{self._total}{self._left()} {what}"
+        print(f"\r\x1b[K{line[: columns - 1]}", end="", file=sys.stderr, flush=True)
+
+    def _left(self) -> str:
+        done = self._done - self._skipped
+        if done <= 0:
+            return ""
+        seconds = (time.monotonic() - self._begin) / done * max(self._total - self._done, 0)
+        if seconds < 90:
+            return f" {seconds:.0f} s left"
+        return f" {seconds / 60:.0f} min left"
+
+    def end(self) -> None:
+        if self._on_terminal:
+            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
