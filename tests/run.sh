@@ -135,6 +135,11 @@ run_integration_tests() {
   "$venv_dir/bin/python" -m pytest tests/integration -q --durations=5 -p no:cacheprovider \
     --junitxml="$results_dir/pytest.xml" || true
   [[ -f $results_dir/pytest.xml ]] || echo "failed" >"$results_dir/pytest.step"
+  title "Evaluation tests"
+  tests/eval/install || true # without its packages no report appears, which is a failure
+  "$venv_dir/bin/python" -m pytest tests/eval -q --durations=5 -p no:cacheprovider \
+    --junitxml="$results_dir/pytest-eval.xml" || true
+  [[ -f $results_dir/pytest-eval.xml ]] || echo "failed" >"$results_dir/pytest-eval.step"
 }
 
 prepare_demo_model() {

@@ -3,7 +3,7 @@
 """Adds up the cases of a test run: `totals.py FOLDER`.
 
 Reads what tests/run.sh left in the folder: ctest.xml (JUnit) with one JSON of
-GoogleTest per program, cargo.txt, pytest.xml (JUnit), and NAME.step with "passed"
+GoogleTest per program, cargo.txt, pytest*.xml (JUnit), and NAME.step with "passed"
 or "failed". Names what failed and ends with "N passed, N failed, N skipped";
 the exit status is 1 when something failed, or when there is nothing.
 """
@@ -74,8 +74,8 @@ def main():
         totals.add_ctest(folder)
     if (folder / "cargo.txt").exists():
         totals.add_cargo((folder / "cargo.txt").read_text())
-    if (folder / "pytest.xml").exists():
-        totals.add_pytest(folder / "pytest.xml")
+    for report in sorted(folder.glob("pytest*.xml")):
+        totals.add_pytest(report)
     for step in sorted(folder.glob("*.step")):
         if step.read_text().strip() == "passed":
             totals.passed += 1

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 
 import grpc
@@ -17,8 +18,13 @@ from imprint_eval.server import ServerError
 from imprint_eval.units import ResumeError
 
 
+def _stop(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
 def main() -> int:
     settings = parse()
+    signal.signal(signal.SIGTERM, _stop)  # as Ctrl-C: the servers end, the run can go on
     try:
         evaluation = Evaluation(settings)
         try:

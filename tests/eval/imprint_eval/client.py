@@ -41,10 +41,10 @@ _EXPERIENCES_PER_PROBING = 8
 
 
 class Client:
-    """One server. Thread-safe."""
+    """One server. Thread-safe. `is_alive` says whether it is worth trying again."""
 
-    def __init__(self, address: str) -> None:
-        self.address = address
+    def __init__(self, address: str, is_alive: Callable[[], bool] = lambda: True) -> None:
+        self._is_alive = is_alive
         # Scores of long texts with many ids are larger than gRPC's default of 4 MiB.
         self._channel = grpc.insecure_channel(
             address, options=[("grpc.max_receive_message_length", 256 << 20)]
@@ -79,17 +79,17 @@ class Client:
             pieces = self._imprint.Query(request, timeout=CALL_SECONDS)
             return "".join(piece.text for piece in pieces)
 
-        return _patiently(ask).strip()
+        return self._patiently(ask).strip()
 
     def score(self, **fields: Any) -> imprint_service_pb2.ScoreResponse:
         request = imprint_service_pb2.ScoreRequest(**fields)
-        return _patiently(lambda: self._imprint.Score(request, timeout=CALL_SECONDS))
+        return self._patiently(lambda: self._imprint.Score(request, timeout=CALL_SECONDS))
 
     # --- experiences ---
 
     def inject(self, **fields: Any) -> experience_pb2.Experience:
         request = imprint_service_pb2.InjectContextRequest(**fields)
-        return _patiently(
+        return self._patiently(
             lambda: self._imprint.InjectContext(request, timeout=CALL_SECONDS)
         ).experience
 
@@ -100,13 +100,13 @@ class Client:
             else imprint_service_pb2.EXPERIENCE_VIEW_BASIC
         )
         request = imprint_service_pb2.GetExperienceRequest(name=name, view=view)
-        return _patiently(
+        return self._patiently(
             lambda: self._imprint.GetExperience(request, timeout=CALL_SECONDS)
         ).experience
 
     def release(self, name: str) -> None:
         request = admin_service_pb2.ReleaseExperienceRequest(name=name)
-        _patiently(lambda: self._admin.ReleaseExperience(request, timeout=CALL_SECONDS))
+        self._patiently(lambda: self._admin.ReleaseExperience(request, timeout=CALL_SECONDS))
 
     def probe(self, names: Sequence[str]) -> list[experience_pb2.ProbeResult]:
         """Asks the current version the probes of these experiences."""
@@ -114,7 +114,7 @@ class Client:
         for begin in range(0, len(names), _EXPERIENCES_PER_PROBING):
             some = list(names[begin : begin + _EXPERIENCES_PER_PROBING])
             request = admin_service_pb2.RunProbesRequest(experiences=some)
-            answer = _patiently(
+            answer = self._patiently(
                 lambda request=request: self._admin.RunProbes(request, timeout=CALL_SECONDS)
             )
             results += answer.results
@@ -124,31 +124,31 @@ class Client:
 
     def status(self) -> admin_service_pb2.GetStatusResponse:
         request = admin_service_pb2.GetStatusRequest()
-        return _patiently(lambda: self._admin.GetStatus(request, timeout=CALL_SECONDS))
+        return self._patiently(lambda: self._admin.GetStatus(request, timeout=CALL_SECONDS))
 
     def pause(self) -> None:
         request = admin_service_pb2.PauseUpdatesRequest()
-        _patiently(lambda: self._admin.PauseUpdates(request, timeout=CALL_SECONDS))
+        self._patiently(lambda: self._admin.PauseUpdates(request, timeout=CALL_SECONDS))
 
     def resume(self) -> None:
         request = admin_service_pb2.ResumeUpdatesRequest()
-        _patiently(lambda: self._admin.ResumeUpdates(request, timeout=CALL_SECONDS))
+        self._patiently(lambda: self._admin.ResumeUpdates(request, timeout=CALL_SECONDS))
 
     def run_update(self) -> None:
         """Also while the server says that it cannot just now (FAILED_PRECONDITION)."""
         request = admin_service_pb2.RunUpdateRequest()
-        _patiently(
+        self._patiently(
             lambda: self._admin.RunUpdate(request, timeout=CALL_SECONDS),
             (*_RETRIED, grpc.StatusCode.FAILED_PRECONDITION),
         )
 
     def rollback(self, version: int) -> None:
         request = admin_service_pb2.RollbackVersionRequest(name=f"versions/{version}")
-        _patiently(lambda: self._admin.RollbackVersion(request, timeout=CALL_SECONDS))
+        self._patiently(lambda: self._admin.RollbackVersion(request, timeout=CALL_SECONDS))
 
     def job(self, name: str) -> admin_service_pb2.Job:
         request = admin_service_pb2.GetJobRequest(name=name)
-        return _patiently(lambda: self._admin.GetJob(request, timeout=CALL_SECONDS)).job
+        return self._patiently(lambda: self._admin.GetJob(request, timeout=CALL_SECONDS)).job
 
     def jobs(self) -> list[admin_service_pb2.Job]:
         """All jobs, newest first."""
@@ -156,7 +156,7 @@ class Client:
         token = ""
         while True:
             request = admin_service_pb2.ListJobsRequest(page_size=1000, page_token=token)
-            page = _patiently(
+            page = self._patiently(
                 lambda request=request: self._admin.ListJobs(request, timeout=CALL_SECONDS)
             )
             jobs += page.jobs
@@ -164,16 +164,18 @@ class Client:
             if not token:
                 return jobs
 
-
-def _patiently(call: Callable[[], Result], retried: Sequence[grpc.StatusCode] = _RETRIED) -> Result:
-    """Tries again while the server is full; other errors pass through."""
-    end = time.monotonic() + RETRY_SECONDS
-    pause = 0.1
-    while True:
-        try:
-            return call()
-        except grpc.RpcError as error:
-            if error.code() not in retried or time.monotonic() + pause > end:
-                raise
-        time.sleep(pause)
-        pause = min(2 * pause, 5.0)
+    def _patiently(
+        self, call: Callable[[], Result], retried: Sequence[grpc.StatusCode] = _RETRIED
+    ) -> Result:
+        """Tries again while the server is full; other errors pass through."""
+        end = time.monotonic() + RETRY_SECONDS
+        pause = 0.1
+        while True:
+            try:
+                return call()
+            except grpc.RpcError as error:
+                given_up = time.monotonic() + pause > end or not self._is_alive()
+                if error.code() not in retried or given_up:
+                    raise
+            time.sleep(pause)
+            pause = min(2 * pause, 5.0)

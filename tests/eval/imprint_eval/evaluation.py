@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from imprint_eval import data, methods, recommendation
+from imprint_eval import data, recommendation
 from imprint_eval.client import Client
 from imprint_eval.flags import Settings
 from imprint_eval.methods import READING, SELF_PARAM, TRAINING
@@ -84,7 +84,7 @@ class Evaluation:
                     continue
                 if unknown := training.unknown_flags(help_text):
                     flags = ", ".join(f"--{flag}" for flag in unknown)
-                    self._left_out[name] = f"{settings.imprintd} does not know {flags}"
+                    self._left_out[name] = f"this imprintd does not know {flags}"
                     continue
             possible.append(name)
         return possible
@@ -200,10 +200,7 @@ class Evaluation:
             self._turns,
         )
         summary["left_out"] = self._left_out
-        summary["settings"] = {
-            **settings.of_the_run(),
-            "methods": methods.in_order(settings.methods),
-        }
+        summary["command"] = settings.command()
         path = settings.out / "summary.json"
         path.write_text(json.dumps(summary, indent=2, ensure_ascii=False) + "\n")
         return summary

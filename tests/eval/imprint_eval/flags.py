@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -51,6 +52,21 @@ class Settings:
         return {
             name: str(value) if isinstance(value, Path) else value for name, value in same.items()
         }
+
+    def command(self) -> str:
+        """What makes this run again; files by their names, wherever they lie."""
+        words = ["tests/eval/run"]
+        for name, value in vars(self).items():
+            if name in ("resume", "out", "imprintd") or value in (None, "", {}):
+                continue
+            if isinstance(value, Path):
+                value = value.name
+            elif isinstance(value, list):
+                value = ",".join(value)
+            elif isinstance(value, dict):
+                value = " ".join(f"--{flag}={setting}" for flag, setting in value.items())
+            words.append(shlex.quote(f"--{name}={value}"))
+        return " ".join(words)
 
 
 def _methods(text: str) -> list[str]:

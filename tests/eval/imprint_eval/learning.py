@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -19,6 +20,7 @@ POLL_SECONDS = 0.3
 # A server that does nothing for so long is asked again for an update.
 IDLE_SECONDS = 30
 MAX_PROBES = 100
+_PIECE_CHARACTERS = 400
 
 _ON_THE_WAY = (
     State.EXPERIENCE_STATE_QUEUED,
@@ -163,8 +165,18 @@ class Learner:
 
 
 def count_tokens(client: Client, text: str) -> int:
-    # Scoring begins with the second token.
-    return len(client.score(text=text, version=BASE).tokens) + 1
+    """In pieces, since a text may be longer than the model's window; a word is whole."""
+    pieces = [""]
+    for word in re.split(r"(?=\s)", text):
+        if len(pieces[-1]) >= _PIECE_CHARACTERS:
+            pieces.append("")
+        pieces[-1] += word
+    # Scoring begins with the second token, and a single token cannot be scored.
+    return sum(
+        len(client.score(text=piece, version=BASE).tokens) + 1 if len(piece) > 1 else 1
+        for piece in pieces
+        if piece.strip()
+    )
 
 
 def probed_efficacies(

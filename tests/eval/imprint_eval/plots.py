@@ -66,20 +66,26 @@ def _title(summary: dict[str, Any]) -> str:
     )
 
 
-def _bars(axes: Axes, figures: dict[str, dict[str, Any] | None], digits: int = 2) -> None:
-    """One bar a method with its interval; an open end has no whisker."""
+def _bars(
+    axes: Axes,
+    figures: dict[str, dict[str, Any] | None],
+    digits: int = 2,
+    origin: float = 0,
+) -> None:
+    """One bar a method, from `origin`, with its interval; an open end has no whisker."""
     names = [name for name, figure in figures.items() if figure and figure["mean"] is not None]
     for place, name in enumerate(names):
         figure = figures[name]
         mean = figure["mean"]
         low = mean if figure["low"] is None else figure["low"]
         high = mean if figure["high"] is None else figure["high"]
-        axes.bar(place, mean, color=_COLOURS.get(name, "#999999"), width=0.7)
+        colour = _COLOURS.get(name, "#999999")
+        axes.bar(place, mean - origin, bottom=origin, color=colour, width=0.7)
         whiskers = [[max(mean - low, 0)], [max(high - mean, 0)]]
         axes.errorbar(place, mean, yerr=whiskers, color="black", capsize=4, linewidth=1.2)
         axes.annotate(
             f"{mean:.{digits}f}",
-            (place, max(high, 0)),
+            (place, max(high, origin)),
             xytext=(0, 3),
             textcoords="offset points",
             ha="center",
@@ -141,15 +147,10 @@ def _retention(summary: dict[str, Any]) -> Figure | None:
     )
     for panel, (key, title) in zip(axes[0], shown.items(), strict=True):
         figures = {name: one.get(key) for name, one in details.items()}
-        _bars(panel, figures, digits=3)
+        origin = 1 if key == "perplexity_ratio" else 0
+        _bars(panel, figures, digits=3, origin=origin)
         panel.set_title(title, fontsize=10)
-        if key == "perplexity_ratio":
-            panel.axhline(1, color="black", linewidth=0.8, linestyle=":")
-            ends = [one[end] for one in figures.values() if one for end in ("low", "high")]
-            reach = max(max(abs(end - 1) for end in ends), 0.01)
-            panel.set_ylim(1 - 1.4 * reach, 1 + 1.4 * reach)
-        elif key.endswith("_difference"):
-            panel.axhline(0, color="black", linewidth=0.8)
+        panel.axhline(origin, color="black", linewidth=0.8)
     picture.suptitle(_title(summary), fontsize=11)
     return picture
 
@@ -160,7 +161,7 @@ def _costs(summary: dict[str, Any]) -> Figure | None:
     }
     if not costs:
         return None
-    picture, axes = pyplot.subplots(figsize=(7.5, 1.5 + 0.5 * len(costs)))
+    picture, axes = pyplot.subplots(figsize=(7.5, 1.9 + 0.45 * len(costs)))
     names = list(costs)
     left = np.zeros(len(names))
     for phase, colour in zip(_PHASES, _PHASE_COLOURS, strict=True):
@@ -176,7 +177,7 @@ def _costs(summary: dict[str, Any]) -> Figure | None:
     axes.invert_yaxis()
     axes.margins(x=0.1)
     axes.set_xlabel("seconds per 1,000 tokens of context")
-    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.32 - 0.1 / len(names)), ncols=4)
+    picture.legend(loc="outside lower center", ncols=len(_PHASES), frameon=False)
     axes.set_title(_title(summary))
     return picture
 
@@ -186,37 +187,63 @@ def _forgetting(summary: dict[str, Any]) -> Figure | None:
     curve = summary.get("curve")
     if not curve:
         return None
-    picture, axes = pyplot.subplots(1, 2, figsize=(10, 4), sharex=True)
+    drifts = {
+        name: figures["retention_details"]["by_job"]
+        for name, figures in summary["methods"].items()
+        if figures.get("retention_details", {}).get("by_job")
+    }
+    panels = 3 if drifts else 2
+    picture, axes = pyplot.subplots(1, panels, figsize=(2 + 4.2 * panels, 4), sharex=True)
     colours = pyplot.get_cmap("viridis")
     contexts = sorted({point["context"] for point in curve})[:_MAX_CURVES]
-    jobs = sorted({point["job"] for point in curve})
-    for panel, key in zip(axes, ("efficacy", "recall"), strict=True):
-        for context in contexts:
+    for panel, key in zip(axes, ("efficacy", "recall"), strict=False):
+        for context in reversed(contexts):
             points = [p for p in curve if p["context"] == context and p[key] is not None]
             panel.plot(
                 [p["job"] for p in points],
                 [p[key] for p in points],
                 marker="o",
                 markersize=3,
-                linewidth=2.4 if context == 1 else 1,
+                linewidth=2.4 if context == 1 else 0.8,
                 color="#d55e00" if context == 1 else colours(context / (len(contexts) + 1)),
                 label="first context" if context == 1 else f"context {context}",
             )
-        means = []
-        for job in jobs:
-            values = [p[key] for p in curve if p["job"] == job and p[key] is not None]
-            # Where only the first and the newest were asked a mean would say nothing.
-            if sum(p["job"] == job for p in curve) == job and values:
-                means.append((job, sum(values) / len(values)))
-        panel.plot(*zip(*means, strict=True), color="black", linestyle="--", label="mean of all")
+        for name, figures in summary["methods"].items():
+            means = _means_of_all(figures.get("curve", []), key)
+            if not means:
+                continue
+            own = figures["curve"] == curve
+            colour = "black" if own else _COLOURS.get(name, "#999999")
+            panel.plot(*zip(*means, strict=True), "--", color=colour, label=f"mean, {name}")
+        panel.set_ylim(min(0.0, *panel.get_ylim()), 1.02)
         panel.set_title(f"{key} after each job")
+    for name, points in drifts.items():
+        line = [(point["job"], point["kl"]) for point in points]
+        colour = _COLOURS.get(name, "#999999")
+        axes[2].plot(*zip(*line, strict=True), "s-", markersize=4, color=colour, label=name)
+    if drifts:
+        axes[2].set_ylim(0, None)
+        axes[2].set_title("KL from the base, nats/token")
+        axes[2].legend(frameon=False, fontsize=9)
+    for panel in axes:
         panel.set_xlabel("jobs")
         panel.xaxis.get_major_locator().set_params(integer=True)
         panel.grid(alpha=0.25)
     handles, labels = axes[0].get_legend_handles_labels()
-    picture.legend(handles, labels, loc="outside right center", frameon=False, fontsize=9)
+    picture.legend(handles[::-1], labels[::-1], loc="outside right center", frameon=False)
     picture.suptitle(_title(summary), fontsize=11)
     return picture
+
+
+def _means_of_all(curve: list[dict[str, Any]], key: str) -> list[tuple[int, float]]:
+    """By job; only where all contexts so far were asked, or a mean would say nothing."""
+    means = []
+    for job in sorted({point["job"] for point in curve}):
+        points = [point for point in curve if point["job"] == job]
+        values = [point[key] for point in points if point[key] is not None]
+        if len(points) == job and values:
+            means.append((job, sum(values) / len(values)))
+    return means
 
 
 def _heat_map(summary: dict[str, Any]) -> Figure | None:
@@ -250,7 +277,7 @@ def _heat_map(summary: dict[str, Any]) -> Figure | None:
     axes.set_yticks(range(contexts), range(1, contexts + 1), fontsize=8)
     axes.set_xlabel("after job")
     axes.set_ylabel("context")
-    axes.set_title("efficacy")
+    axes.set_title("efficacy; " + _title(summary), fontsize=10)
     axes.spines[:].set_visible(False)
     picture.colorbar(shown, ax=axes, extend="min")
     return picture

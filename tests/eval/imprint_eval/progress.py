@@ -8,13 +8,14 @@ import shutil
 import sys
 import time
 
+_CELLS = 24
+
 
 class Progress:
     """Counts steps up to a total that is known beforehand. Writes to stderr."""
 
     def __init__(self) -> None:
         self._on_terminal = sys.stderr.isatty()
-        self._what = ""
         self.start(total=1, done=0)
 
     def start(self, total: int, done: int) -> None:
@@ -26,21 +27,19 @@ class Progress:
     def step(self, what: str) -> None:
         """One more is done."""
         self._done += 1
-        self.say(what)
+        if self._on_terminal:
+            self.say(what)
+        else:
+            print(f"[{self._done}/{self._total}] {what}", file=sys.stderr, flush=True)
 
     def say(self, what: str) -> None:
-        """What happens now."""
-        if what == self._what and not self._on_terminal:
-            return
-        self._what = what
-        done = min(self._done, self._total)
+        """What happens now; a log has no use for it."""
         if not self._on_terminal:
-            print(f"[{done}/{self._total}] {what}", file=sys.stderr, flush=True)
             return
         columns = shutil.get_terminal_size().columns
-        cells = 24
-        filled = cells * done // self._total
-        line = f"[{'#' * filled}{'.' * (cells - filled)}] {done}/{self._total}{self._left()} {what}"
+        filled = _CELLS * min(self._done, self._total) // self._total
+        bar = "#" * filled + "." * (_CELLS - filled)
+        line = f"[{bar}] {self._done}/{self._total}{self._left()} {what}"
         print(f"\r\x1b[K{line[: columns - 1]}", end="", file=sys.stderr, flush=True)
 
     def _left(self) -> str:

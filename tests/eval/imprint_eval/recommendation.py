@@ -109,6 +109,20 @@ def _dialogue(identity: str, lines: list[str]) -> Dialogue:
     return Dialogue(identity, tuple(turns))
 
 
+def _spread(
+    by_dialogue: dict[str, list[dict[str, Any]]], identities: list[str]
+) -> list[tuple[dict[str, Any], str]]:
+    """One row of each dialogue, then a second of each, and so on: few turns are of many
+    dialogues."""
+    longest = max(len(by_dialogue[identity]) for identity in identities)
+    return [
+        (by_dialogue[identity][place], identity)
+        for place in range(longest)
+        for identity in identities
+        if place < len(by_dialogue[identity])
+    ]
+
+
 def load_inspired(folder: Path, contexts: int, turns: int, seed: int) -> Inspired:
     """`contexts` whole dialogues to inject; `turns` turns to ask, of other dialogues."""
     try:
@@ -138,9 +152,8 @@ def load_inspired(folder: Path, contexts: int, turns: int, seed: int) -> Inspire
             longest = max(by_dialogue[identity], key=lambda row: len(row["context"]))
             injected.append(_dialogue(identity, [*longest["context"], longest["resp"]]))
         asked = [
-            Turn(row["turn_id"] + "@" + identity, _dialogue(identity, row["context"]), right)
-            for identity in order[contexts:]
-            for row in by_dialogue[identity]
+            Turn(f"{row['turn_id']}@{identity}", _dialogue(identity, row["context"]), right)
+            for row, identity in _spread(by_dialogue, order[contexts:])
             if (right := tuple(item for item in row["rec"] if item in titles))
         ]
     except (OSError, ValueError, KeyError, TypeError) as error:

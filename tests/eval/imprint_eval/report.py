@@ -9,6 +9,9 @@ from typing import Any
 
 from imprint_eval.summary import RECALL_AT
 
+# Shown where two methods are set against each other.
+_COMPARED = ("recall", "f1", "recall_at_5", "recall_at_10")
+
 
 def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     widths = [max(len(row[i]) for row in [header, *rows]) for i in range(len(header))]
@@ -49,12 +52,24 @@ def render(summary: dict[str, Any]) -> str:
         parts.append(_retention(trained))
     if trained:
         parts.append(_costs(trained))
-    kept = summary.get("kept") or {}
-    if kept:
-        parts.append(
-            "efficacy at the end against just after a context's own job: "
-            f"first context {number(kept.get('first'))}, all {interval(kept.get('all'))}"
-        )
+    lines = []
+    for method, figures in trained.items():
+        if kept := figures.get("kept"):
+            lines.append(
+                f"{method}: efficacy at the end against just after a context's own job: "
+                f"first context {number(kept.get('first'))}, all {interval(kept.get('all'))}"
+            )
+        if behind := figures.get("self_param_over_this"):
+            lines.append(
+                f"self-param over {method}, paired: "
+                + ", ".join(
+                    f"{name} {interval(behind[name], sign=True)}"
+                    for name in _COMPARED
+                    if name in behind
+                )
+            )
+    if lines:
+        parts.append("\n".join(lines))
     parts += _remarks(summary)
     return "\n\n".join(parts)
 

@@ -4,14 +4,18 @@
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import json
 import shutil
+import signal
 import subprocess
 import time
 from pathlib import Path
 
 from imprint_eval.client import Client
 
+_PR_SET_PDEATHSIG = 1
 LISTEN_SECONDS = 900
 STOP_SECONDS = 120
 
@@ -60,6 +64,13 @@ def known_flags(imprintd: Path) -> str:
     return done.stdout
 
 
+def _end_with_parent() -> None:
+    """Linux: the server gets SIGTERM when the evaluation is killed, or its data folder would
+    stay locked and the run could not be taken up again."""
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
 class StartedServer:
     """One imprintd of our own. A context manager: it ends with the block."""
 
@@ -72,10 +83,18 @@ class StartedServer:
         values.update(flags, port_file=str(port_file))
         command = [str(imprintd), *(f"--{name}={value}" for name, value in values.items())]
         with self._log_path.open("ab") as log:
-            self._process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
+            # A session of its own: Ctrl-C is for the evaluation, which then ends the server.
+            self._process = subprocess.Popen(
+                command,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                preexec_fn=_end_with_parent,
+            )
         self._await_listening(port_file)
         ports = json.loads(port_file.read_text())
-        self.client = Client(f"127.0.0.1:{ports['listen']}")
+        self.address = f"127.0.0.1:{ports['listen']}"
+        self.client = Client(self.address, self._is_alive)
 
     def _await_listening(self, port_file: Path) -> None:
         end = time.monotonic() + LISTEN_SECONDS
@@ -87,15 +106,20 @@ class StartedServer:
                 raise ServerError(f"imprintd does not listen after {LISTEN_SECONDS} s")
             time.sleep(0.05)
 
+    def _is_alive(self) -> bool:
+        return self._process.poll() is None
+
     def _last_words(self) -> str:
         return "\n".join(self._log_path.read_text(errors="replace").splitlines()[-20:])
 
     def __enter__(self) -> StartedServer:
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: type | None, error: BaseException | None, *_: object) -> None:
         self.client.close()
-        if self._process.poll() is not None:
+        if not self._is_alive():
+            if isinstance(error, Exception):
+                raise ServerError(f"imprintd ended:\n{self._last_words()}") from error
             return
         self._process.terminate()
         try:

@@ -61,8 +61,8 @@ def summarise(
     summary["seconds_per_1k_context_tokens"] = figures.get("costs", {}).get(
         "seconds_per_1k_context_tokens"
     )
-    summary["curve"] = _curve(units, own, ids)
-    summary["kept"] = _kept(summary["curve"], len(ids), seed)
+    summary["curve"] = figures.get("curve", [])
+    summary["kept"] = figures.get("kept", {})
     return summary
 
 
@@ -163,6 +163,9 @@ def _training_figures(units: Units, method: str, ids: Sequence[str], seed: int) 
     }
     if measured:
         figures["efficacy"] = mean_interval(measured, seed).as_json()
+    if curve := _curve(units, method, ids):
+        figures["curve"] = curve
+        figures["kept"] = _kept(curve, len(ids), seed)
     drift = drift_of(units, method, seed)
     if drift:
         figures["retention"] = drift.pop("figures")
