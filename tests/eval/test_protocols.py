@@ -89,6 +89,28 @@ def test_single_learns_each_context_from_the_base(tmp_path, knowledge):
     assert draw(summary, tmp_path)
 
 
+def test_single_begins_at_the_base_after_a_stop(tmp_path):
+    """Stopped between the last answer about a context and the rollback of its version."""
+    out = tmp_path / "out"
+    data = f"--data={DATA / 'contexts.json'}"
+    given = arguments(out, data, "--protocol=single", "--methods=base,self-param", "--contexts=2")
+    run(given)
+    units = out / "units.jsonl"
+    lines = units.read_bytes().splitlines(keepends=True)
+    answers = [i for i, line in enumerate(lines) if b'["answers", "self-param"' in line]
+    units.write_bytes(b"".join(lines[: answers[-1]]))
+    folder = out / "servers/self-param"
+    with StartedServer(Path(IMPRINTD), TINY_CHAT, folder, SMALL) as server:
+        server.client.rollback(1)
+
+    summary = run([*given, "--resume"])
+    assert summary["methods"]["self-param"]["not_learned"] == []
+    with StartedServer(Path(IMPRINTD), TINY_CHAT, folder, SMALL) as server:
+        jobs = server.client.jobs()
+    assert len(jobs) == 3
+    assert {job.parent_version for job in jobs} == {0}
+
+
 def test_batch_is_one_job(tmp_path):
     data = f"--data={DATA / 'contexts.json'}"
     summary = run(arguments(tmp_path / "out", data, "--protocol=batch"))

@@ -161,6 +161,8 @@ class Single(Protocol):
                 continue
             what = f"{method}: context {number} of {len(self._contexts)}"
             name = learner.inject(context)
+            if not learner.outcome(name)["integrated"] and client.status().version != 0:
+                client.rollback(0)  # what a run that was stopped had left to do
             learner.await_written([name])
             learner.train([name])
             outcome = learner.outcome(name)
