@@ -18,6 +18,7 @@ import pytest
 from imprint_eval.evaluation import Evaluation
 from imprint_eval.flags import parse
 from imprint_eval.plots import draw
+from imprint_eval.prompts import CHAT
 from imprint_eval.report import render
 from imprint_eval.server import ServerError, StartedServer
 from imprint_eval.stubs import IMPRINTD, ROOT, TINY_CHAT
@@ -223,6 +224,18 @@ def test_recommendation_ranks_titles(tmp_path, inspired):
         assert figures["recall_at_10"]["mean"] == 1.0  # there are six titles
         assert 0 <= figures["recall_at_1"]["mean"] <= 1
     assert "recall@5" in render(summary)
+
+
+def test_in_context_puts_the_context_as_the_teacher_does(tmp_path):
+    context, question, answer = "The mill of Osk is blue.", "Which mill is blue?", "That of Osk."
+    with StartedServer(Path(IMPRINTD), TINY_CHAT, tmp_path / "server", SMALL) as server:
+        teacher = server.client.score(
+            messages=CHAT.messages(question), context=context, answer=answer
+        )
+        ours = server.client.score(messages=CHAT.messages(question, context), answer=answer)
+        assert [t.log_probability for t in ours.tokens] == pytest.approx(
+            [t.log_probability for t in teacher.tokens], abs=1e-5
+        )
 
 
 def test_a_running_server_is_used_if_it_is_empty(tmp_path):

@@ -20,6 +20,8 @@ POLL_SECONDS = 0.3
 # A server that does nothing for so long is asked again for an update.
 IDLE_SECONDS = 30
 MAX_PROBES = 100
+# Nats per token; the server's own limit (server/probe/prober.h).
+MIN_MEASURABLE_KL = 0.05
 _PIECE_CHARACTERS = 400
 
 _ON_THE_WAY = (
@@ -183,7 +185,7 @@ def probed_efficacies(
     results: Sequence[experience_pb2.ProbeResult],
 ) -> dict[str, float | None]:
     """By experience: 1 - KL(teacher||student) / KL(teacher||base), summed over its probes;
-    None where the context hardly changes the base model's answers (design: 0.05 nats)."""
+    None where the context hardly changes the base model's answers."""
     sums: dict[str, list[float]] = {}
     for result in results:
         total = sums.setdefault(result.probe.experience, [0.0, 0.0, 0.0])
@@ -191,6 +193,6 @@ def probed_efficacies(
         total[1] += result.kl_base
         total[2] += result.token_count
     return {
-        name: 1 - student / base if tokens and base >= 0.05 * tokens else None
+        name: 1 - student / base if tokens and base >= MIN_MEASURABLE_KL * tokens else None
         for name, (student, base, tokens) in sums.items()
     }

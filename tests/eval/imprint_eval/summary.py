@@ -53,7 +53,7 @@ def summarise(
         if method in TRAINING:
             summary["methods"][method].update(_training_figures(units, method, ids, seed))
     # The figures that stand alone are those of the method that is evaluated.
-    own = SELF_PARAM if SELF_PARAM in methods else next(iter(set(methods) & set(TRAINING)), "")
+    own = next((name for name in TRAINING if name in methods), "")
     figures = summary["methods"].get(own, {})
     nothing = {"mean": None, "low": None, "high": None}
     summary["efficacy"] = figures.get("efficacy", nothing)
