@@ -58,14 +58,17 @@ def test_the_command_names_no_folder():
 
 def test_baselines_take_as_many_steps_as_ours():
     user = {"update.rank": "4", "update.epochs": "3"}
-    assert TRAINING[methods.SELF_PARAM].server_flags(user, steps=40) == user
-    flags = TRAINING["ft-context"].server_flags(user, steps=40)
+    assert TRAINING[methods.SELF_PARAM].server_flags(user, 40, "--update.max_steps") == user
+    flags = TRAINING["ft-context"].server_flags(user, 40, help_text="")
     assert flags["update.objective"] == "next_token"
     assert flags["generator.kinds"] == "passage"
     assert (flags["update.min_steps"], flags["update.epochs"]) == ("40", "1")
     assert flags["update.rank"] == "4"
+    assert "update.max_steps" not in flags
+    flags = TRAINING["ft-context"].server_flags(user, 40, "  --update.max_steps COUNT")
+    assert flags["update.max_steps"] == "40"
     # Where self-param was not run there is nothing to be equal to.
-    assert TRAINING["ft-targets"].server_flags(user, None)["update.epochs"] == "3"
+    assert TRAINING["ft-targets"].server_flags(user, None, "")["update.epochs"] == "3"
 
 
 def test_a_server_without_the_flags_is_told_by_its_help():

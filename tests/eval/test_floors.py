@@ -25,6 +25,8 @@ FLAGS = " ".join(
         "--retention.train_texts=24",
         "--retention.heldout_texts=4",
         "--retention.text_tokens=32",
+        "--generator.targets_per_100_tokens=20",
+        "--update.epochs=3",
         "--update.min_steps=24",
     ]
 )

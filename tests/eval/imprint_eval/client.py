@@ -30,7 +30,7 @@ BASE = message_pb2.VersionSelector(base=True)
 LATEST = message_pb2.VersionSelector(latest=True)
 
 # Calls at once: the server makes one batch of them.
-STREAMS = 8
+STREAMS = 32
 # Longest wait for one call; a model may be large and the machine small.
 CALL_SECONDS = 1800
 # How long a server may be full or out of reach before that is an error.

@@ -36,6 +36,7 @@ class Evaluation:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._left_out: dict[str, str] = {}
+        self._help_text = ""
         self._material, inspired = self._load()
         same = settings.of_the_run()
         for name in ("data", "retention", "piqa", "facts"):
@@ -75,14 +76,15 @@ class Evaluation:
     def _possible_methods(self) -> list[str]:
         settings = self._settings
         possible = []
-        help_text = "" if settings.server else known_flags(settings.imprintd)
+        if not settings.server:
+            self._help_text = known_flags(settings.imprintd)
         for name in settings.methods:
             training = TRAINING.get(name)
             if training is not None and training.flags:
                 if settings.server:
                     self._left_out[name] = "it needs a server of its own, started without --server"
                     continue
-                if unknown := training.unknown_flags(help_text):
+                if unknown := training.unknown_flags(self._help_text):
                     flags = ", ".join(f"--{flag}" for flag in unknown)
                     self._left_out[name] = f"this imprintd does not know {flags}"
                     continue
@@ -155,7 +157,7 @@ class Evaluation:
         flags = {**_READER_FLAGS, **settings.server_flags}
         if method:
             flags = TRAINING[method].server_flags(
-                settings.server_flags, self._steps_of_self_param()
+                settings.server_flags, self._steps_of_self_param(), self._help_text
             )
             share_retention_text(settings.out / "servers" / SELF_PARAM, folder)
         self._progress.say(f"starting the server of {method or 'the base model'}")

@@ -183,7 +183,7 @@ def parse(arguments: list[str] | None = None) -> Settings:
     protocols.add_argument(
         "--candidates",
         type=_size,
-        default=100,
+        default=50,
         metavar="N",
         help="conversational-recommendation: titles ranked for a turn, the right ones and drawn "
         "ones, 0: the whole item list; default: %(default)s",

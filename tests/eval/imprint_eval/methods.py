@@ -15,6 +15,8 @@ SELF_PARAM = "self-param"
 # Asked of the base model; they differ in what stands before the question.
 READING = (BASE, IN_CONTEXT, BM25)
 
+_MAX_STEPS = "update.max_steps"
+
 
 @dataclass(frozen=True)
 class Training:
@@ -24,10 +26,13 @@ class Training:
     # Flags of imprintd that make the method; none: as the server is.
     flags: dict[str, str] = field(default_factory=dict)
 
-    def server_flags(self, user: dict[str, str], steps: int | None) -> dict[str, str]:
+    def server_flags(
+        self, user: dict[str, str], steps: int | None, help_text: str
+    ) -> dict[str, str]:
         """`steps`: what self-param took for one job; a baseline gets as many.
 
-        One pass at least, then as many as make these steps, none left out as learned.
+        Passes until there are so many steps, no sentence left out as learned; a server that
+        cannot end within a pass (no --update.max_steps) goes on to the end of it.
         """
         flags = {**user, **self.flags}
         if self.flags and steps:
@@ -38,6 +43,8 @@ class Training:
                     "update.learned_kl": "0",
                 }
             )
+            if f"--{_MAX_STEPS}" in help_text:
+                flags[_MAX_STEPS] = str(steps)
         return flags
 
     def unknown_flags(self, help_text: str) -> list[str]:

@@ -20,6 +20,8 @@ Metric = Callable[[str, str], float]
 METRICS: dict[str, Metric] = {"recall": scores.recall, "f1": scores.f1}
 # What the plain name of a score means; the other form carries the form's name.
 PRIMARY_FORM = {"recall": CHAT.name, "f1": SHORT.name}
+# Efficacy below which there is nothing that could be kept.
+MIN_LEARNED = 0.1
 RECALL_AT = (1, 5, 10)
 
 
@@ -211,9 +213,9 @@ def _kept(curve: Sequence[dict[str, Any]], jobs: int, seed: int) -> dict[str, An
         return {}
     kept: dict[str, Any] = {}
     first, first_fresh = at.get((jobs, 1)), own.get(1)
-    if first is not None and first_fresh:
+    if first is not None and first_fresh is not None and first_fresh >= MIN_LEARNED:
         kept["first"] = first / first_fresh
     ended, fresh = zip(*pairs, strict=True)
-    if sum(fresh) > 0:
+    if sum(fresh) >= MIN_LEARNED * len(fresh):
         kept["all"] = ratio_interval(ended, fresh, seed).as_json()
     return kept
