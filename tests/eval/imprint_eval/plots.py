@@ -16,6 +16,8 @@ from matplotlib import pyplot  # noqa: E402
 from matplotlib.axes import Axes  # noqa: E402
 from matplotlib.figure import Figure  # noqa: E402
 
+from imprint_eval.summary import RECOMMENDATION  # noqa: E402
+
 # By method, distinguishable for colour-blind readers (Okabe and Ito).
 _COLOURS = {
     "base": "#999999",
@@ -61,9 +63,8 @@ def draw(summary: dict[str, Any], folder: Path) -> list[Path]:
 
 
 def _title(summary: dict[str, Any]) -> str:
-    return (
-        f"{summary['protocol']}, {summary['contexts']} contexts, {summary['questions']} questions"
-    )
+    asked = "turns" if summary["protocol"] == RECOMMENDATION else "questions"
+    return f"{summary['protocol']}, {summary['contexts']} contexts, {summary['questions']} {asked}"
 
 
 def _bars(
@@ -94,10 +95,13 @@ def _bars(
         )
     axes.set_xticks(range(len(names)), names, rotation=30, ha="right", rotation_mode="anchor")
     axes.margins(y=0.12)
+    low, high = axes.get_ylim()
+    if origin == 0 and all(figures[name]["low"] in (0, None) for name in names) and low < 0:
+        axes.set_ylim(0, max(high, 0.1))  # nothing but zeros
 
 
 def _scores(summary: dict[str, Any]) -> Figure | None:
-    if summary["protocol"] == "conversational-recommendation":
+    if summary["protocol"] == RECOMMENDATION:
         panels = {f"recall_at_{at}": f"Recall@{at}" for at in (1, 5, 10)}
     else:
         panels = {
@@ -258,7 +262,7 @@ def _heat_map(summary: dict[str, Any]) -> Figure | None:
         if point["efficacy"] is not None:
             grid[point["context"] - 1, jobs.index(point["job"])] = point["efficacy"]
     picture, axes = pyplot.subplots(
-        figsize=(2.5 + 0.32 * len(jobs), 1.6 + min(0.32 * contexts, 12))
+        figsize=(max(2.5 + 0.32 * len(jobs), 5), 1.6 + min(0.32 * contexts, 12))
     )
     shown = axes.imshow(grid, vmin=0, vmax=1, cmap="viridis", aspect="auto", origin="upper")
     if contexts * len(jobs) <= 400:

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from imprint_eval.summary import RECALL_AT
+from imprint_eval.summary import RECALL_AT, RECOMMENDATION
 
 # Shown where two methods are set against each other.
 _COMPARED = ("recall", "f1", "recall_at_5", "recall_at_10")
@@ -42,9 +42,10 @@ def interval(figure: dict[str, float | None] | None, digits: int = 2, sign: bool
 
 def render(summary: dict[str, Any]) -> str:
     """All that a reader needs at first; summary.json has the rest."""
+    asked = "turns" if summary["protocol"] == RECOMMENDATION else "questions"
     parts = [
         f"protocol {summary['protocol']}: {summary['contexts']} contexts, "
-        f"{summary['questions']} questions; [95 % interval, drawn by context]",
+        f"{summary['questions']} {asked}; [95 % interval, drawn by context]",
         _scores(summary),
     ]
     trained = {name: one for name, one in summary["methods"].items() if "costs" in one}
@@ -75,7 +76,7 @@ def render(summary: dict[str, Any]) -> str:
 
 
 def _scores(summary: dict[str, Any]) -> str:
-    if summary["protocol"] == "conversational-recommendation":
+    if summary["protocol"] == RECOMMENDATION:
         columns = [(f"recall@{at}", f"recall_at_{at}") for at in RECALL_AT]
         fraction = "recall_at_10"
     else:

@@ -23,6 +23,7 @@ PRIMARY_FORM = {"recall": CHAT.name, "f1": SHORT.name}
 # Efficacy below which there is nothing that could be kept.
 MIN_LEARNED = 0.1
 RECALL_AT = (1, 5, 10)
+RECOMMENDATION = "conversational-recommendation"
 
 
 def score_name(metric: str, form: str) -> str:
