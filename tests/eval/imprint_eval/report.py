@@ -31,7 +31,7 @@ def number(value: float | None, digits: int = 2, sign: bool = False) -> str:
 
 
 def interval(figure: dict[str, float | None] | None, digits: int = 2, sign: bool = False) -> str:
-    """ "0.43 [0.31, 0.55]"; an open end is "?"."""
+    """As 0.43 [0.31, 0.55]; an open end is "?"."""
     if not figure or figure.get("mean") is None:
         return "-"
     low, high = (

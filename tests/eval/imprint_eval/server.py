@@ -41,7 +41,7 @@ class ServerError(Exception):
 
 
 def parse_server_flags(text: str) -> dict[str, str]:
-    """ "--update.epochs=3 --dtype=f32" as names and values."""
+    """Words such as --update.epochs=3, parted by spaces, as names and values."""
     flags = {}
     for word in text.split():
         name, separator, value = word.removeprefix("--").partition("=")
