@@ -22,12 +22,13 @@ DATA = ROOT / "tests/eval/data"
 # The machine that tests has two cores and four minutes.
 FLAGS = " ".join(
     [
-        "--retention.train_texts=24",
+        "--retention.train_texts=40",
         "--retention.heldout_texts=4",
         "--retention.text_tokens=32",
         "--generator.targets_per_100_tokens=20",
         "--update.epochs=3",
         "--update.min_steps=24",
+        "--update.retention_share=1.5",
     ]
 )
 
