@@ -4,10 +4,13 @@
 #include "client/cli/inject_source.h"
 
 #include <algorithm>
+#include <cerrno>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <iostream>
 #include <iterator>
+#include <system_error>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -68,9 +71,13 @@ std::string ReadAll(std::istream& in) {
   return std::string(std::istreambuf_iterator<char>(in), {});
 }
 
+// NOT_FOUND when the file cannot be read; INVALID_ARGUMENT when a line of it is wrong.
 absl::Status ReadFile(const fs::path& path, Requests& requests) {
   std::ifstream file(path, std::ios::binary);
-  if (!file) return absl::NotFoundError(absl::StrCat("cannot read ", path.string()));
+  if (!file) {
+    return absl::NotFoundError(
+        absl::StrCat("cannot read ", path.string(), ": ", std::strerror(errno)));
+  }
   if (path.extension() != ".jsonl") {
     requests.push_back(TextRequest(ReadAll(file)));
     return absl::OkStatus();
@@ -88,26 +95,57 @@ absl::Status ReadFile(const fs::path& path, Requests& requests) {
   return absl::OkStatus();
 }
 
-absl::Status ReadFolder(const fs::path& folder, Requests& requests) {
-  std::vector<fs::path> files;
+bool IsOurs(const fs::path& path) {
+  const fs::path extension = path.extension();
+  return extension == ".txt" || extension == ".md" || extension == ".jsonl";
+}
+
+void SaySkipped(const fs::path& path, const std::error_code& error) {
+  std::cerr << "imprint: skipped " << path.string() << ": " << error.message() << "\n";
+}
+
+// Our files in `folder` and the folders in it. Links to folders are not followed: they may
+// lead in a circle. What cannot be read is said on standard error and skipped.
+void FindFiles(const fs::path& folder, std::vector<fs::path>& files) {
   std::error_code error;
-  for (const auto& entry : fs::recursive_directory_iterator(folder, error)) {
-    const fs::path extension = entry.path().extension();
-    if (entry.is_regular_file() &&
-        (extension == ".txt" || extension == ".md" || extension == ".jsonl")) {
-      files.push_back(entry.path());
+  fs::directory_iterator entry(folder, error);
+  if (error) return SaySkipped(folder, error);
+  for (const fs::directory_iterator end; entry != end; entry.increment(error)) {
+    const fs::path& path = entry->path();
+    std::error_code unknown;
+    const fs::file_status link = entry->symlink_status(unknown);
+    if (unknown) {
+      SaySkipped(path, unknown);
+    } else if (fs::is_directory(link)) {
+      FindFiles(path, files);
+    } else if (IsOurs(path)) {
+      const bool regular = entry->is_regular_file(unknown);
+      if (unknown) {
+        SaySkipped(path, unknown);
+      } else if (regular) {
+        files.push_back(path);
+      }
     }
   }
-  if (error) {
-    return absl::NotFoundError(
-        absl::StrCat("cannot read ", folder.string(), ": ", error.message()));
-  }
-  if (files.empty()) {
-    return absl::NotFoundError(absl::StrCat(folder.string(), " holds no .txt, .md or .jsonl file"));
-  }
+  if (error) SaySkipped(folder, error);
+}
+
+absl::Status ReadFolder(const fs::path& folder, Requests& requests) {
+  std::vector<fs::path> files;
+  FindFiles(folder, files);
   std::sort(files.begin(), files.end());
-  for (const fs::path& file : files) IMPRINT_RETURN_IF_ERROR(ReadFile(file, requests));
-  return absl::OkStatus();
+  const size_t before = requests.size();
+  for (const fs::path& file : files) {
+    const absl::Status status = ReadFile(file, requests);
+    if (absl::IsNotFound(status)) {
+      std::cerr << "imprint: skipped: " << status.message() << "\n";
+    } else if (!status.ok()) {
+      return status;
+    }
+  }
+  if (requests.size() > before) return absl::OkStatus();
+  return absl::NotFoundError(absl::StrCat(
+      folder.string(), " holds no .txt, .md or .jsonl file with text that can be read"));
 }
 
 // A word that is meant as a path: it has no white space, and a folder or an ending of ours.

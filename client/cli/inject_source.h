@@ -21,7 +21,8 @@ absl::StatusOr<v1::InjectContextRequest> ParseItem(absl::string_view json);
 // Requests from words of the command line and --text: "-" is standard input as one
 // experience, a folder all .txt, .md and .jsonl files in it in order of their names, a .jsonl
 // file one experience a line, another file one experience, and a word that names no file is a
-// text itself. Errors name the file and the line.
+// text itself. Errors name the file and the line. What cannot be read within a folder is said
+// on standard error and skipped; a folder of which nothing can be read is an error.
 absl::StatusOr<std::vector<v1::InjectContextRequest>> ReadSources(
     const std::vector<std::string>& sources, const std::string& text);
 

@@ -5,7 +5,9 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
+#include <filesystem>
 #include <fstream>
 #include <string>
 
@@ -15,6 +17,34 @@ namespace imprint::client {
 namespace {
 
 using ::testing::HasSubstr;
+
+// A folder in `root` that this process may not read, even as root: then it is somebody else
+// for as long as this lives.
+class WithoutReading {
+ public:
+  WithoutReading(const std::filesystem::path& root, const std::string& folder)
+      : folder_(root / folder) {
+    constexpr uid_t kNobody = 65534;
+    std::filesystem::permissions(folder_, std::filesystem::perms::none);
+    if (::geteuid() != 0) return;
+    EXPECT_EQ(::chown(root.c_str(), kNobody, kNobody), 0);
+    EXPECT_EQ(::seteuid(kNobody), 0);
+    was_root_ = true;
+  }
+  ~WithoutReading() {
+    if (was_root_) {
+      EXPECT_EQ(::seteuid(0), 0);
+    }
+    std::filesystem::permissions(folder_, std::filesystem::perms::owner_all);
+  }
+
+  WithoutReading(const WithoutReading&) = delete;
+  WithoutReading& operator=(const WithoutReading&) = delete;
+
+ private:
+  const std::filesystem::path folder_;
+  bool was_root_ = false;
+};
 
 class InjectSourceTest : public ::testing::Test {
  protected:
@@ -76,6 +106,45 @@ TEST_F(InjectSourceTest, AFolderIsReadInOrderOfNames) {
   ASSERT_TRUE(requests.ok()) << requests.status();
   ASSERT_EQ(requests->size(), 2U);
   EXPECT_EQ(requests->front().content().text(), "one");
+}
+
+TEST_F(InjectSourceTest, AnUnreadableSubfolderIsSkippedAndNamed) {
+  Write("d/1.txt", "one");
+  Write("d/locked/2.txt", "two");
+  Write("d/z/3.txt", "three");
+  const WithoutReading locked(dir_.path(), "d/locked");
+
+  ::testing::internal::CaptureStderr();
+  const auto requests = ReadSources({(dir_.path() / "d").string()}, "");
+  const std::string said = ::testing::internal::GetCapturedStderr();
+
+  ASSERT_TRUE(requests.ok()) << requests.status();
+  ASSERT_EQ(requests->size(), 2U);
+  EXPECT_EQ(requests->back().content().text(), "three");
+  EXPECT_THAT(said, HasSubstr("skipped " + (dir_.path() / "d/locked").string()));
+}
+
+TEST_F(InjectSourceTest, ALinkThatLeadsNowhereIsSkippedAndNamed) {
+  Write("d/1.txt", "one");
+  const auto loop = dir_.path() / "d" / "loop.txt";
+  std::filesystem::create_symlink(loop, loop);
+
+  ::testing::internal::CaptureStderr();
+  const auto requests = ReadSources({(dir_.path() / "d").string()}, "");
+  const std::string said = ::testing::internal::GetCapturedStderr();
+
+  ASSERT_TRUE(requests.ok()) << requests.status();
+  EXPECT_EQ(requests->size(), 1U);
+  EXPECT_THAT(said, HasSubstr(loop.string()));
+}
+
+TEST_F(InjectSourceTest, AFolderOfNothingReadableIsAnError) {
+  Write("d/locked/2.txt", "two");
+  const WithoutReading locked(dir_.path(), "d/locked");
+
+  ::testing::internal::CaptureStderr();
+  EXPECT_FALSE(ReadSources({(dir_.path() / "d").string()}, "").ok());
+  EXPECT_THAT(::testing::internal::GetCapturedStderr(), HasSubstr("d/locked"));
 }
 
 TEST_F(InjectSourceTest, NothingToInjectIsAnError) { EXPECT_FALSE(ReadSources({}, "").ok()); }
