@@ -7,6 +7,7 @@
 #include <iterator>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "google/rpc/error_details.pb.h"
@@ -26,12 +27,16 @@ absl::StatusOr<std::unique_ptr<Client>> Client::Make(const ClientOptions& option
     tls.pem_root_certs.assign(std::istreambuf_iterator<char>(file), {});
     credentials = grpc::SslCredentials(tls);
   }
+  grpc::ChannelArguments arguments;
+  // One experience with its target sentences may be larger than gRPC's default, 4 MiB.
+  arguments.SetMaxReceiveMessageSize(-1);
   auto client = std::unique_ptr<Client>(new Client(options));
-  const auto channel = grpc::CreateChannel(options.server, credentials);
+  const auto channel = grpc::CreateCustomChannel(options.server, credentials, arguments);
   client->imprint_ = v1::ImprintService::NewStub(channel);
   client->admin_ = v1::AdminService::NewStub(
-      options.admin_server.empty() ? channel
-                                   : grpc::CreateChannel(options.admin_server, credentials));
+      options.admin_server.empty()
+          ? channel
+          : grpc::CreateCustomChannel(options.admin_server, credentials, arguments));
   return client;
 }
 
@@ -41,8 +46,14 @@ void Client::Prepare(grpc::ClientContext& context) const {
 
 std::string DescribeError(const grpc::Status& status, const std::string& server) {
   std::string text = status.error_message();
-  if (status.error_code() == grpc::StatusCode::UNAVAILABLE && status.error_details().empty()) {
-    return absl::StrCat("no server answers at ", server, " (--server): ", text);
+  // Without details it is gRPC's own error, not the server's.
+  if (status.error_details().empty()) {
+    if (status.error_code() == grpc::StatusCode::UNAVAILABLE) {
+      return absl::StrCat("no server answers at ", server, " (--server): ", text);
+    }
+    if (status.error_code() == grpc::StatusCode::DEADLINE_EXCEEDED) {
+      return absl::StrCat("the server at ", server, " (--server) gave no answer in time");
+    }
   }
   google::rpc::Status details;
   if (!details.ParseFromString(status.error_details())) return text;
@@ -51,7 +62,8 @@ std::string DescribeError(const grpc::Status& status, const std::string& server)
     google::rpc::RetryInfo retry;
     if (any.UnpackTo(&bad_request)) {
       for (const auto& violation : bad_request.field_violations()) {
-        absl::StrAppend(&text, "\n  ", violation.field(), ": ", violation.description());
+        const std::string line = absl::StrCat(violation.field(), ": ", violation.description());
+        if (!absl::StrContains(text, line)) absl::StrAppend(&text, "\n  ", line);
       }
     } else if (any.UnpackTo(&retry)) {
       const absl::Duration delay = absl::Seconds(retry.retry_delay().seconds()) +

@@ -15,8 +15,9 @@
 namespace imprint::client {
 
 int Command::Fail(const grpc::Status& status) const {
-  const ExitCode code =
-      status.error_code() == grpc::StatusCode::UNAVAILABLE ? kUnavailable : kRefused;
+  const bool unanswered = status.error_code() == grpc::StatusCode::UNAVAILABLE ||
+                          status.error_code() == grpc::StatusCode::DEADLINE_EXCEEDED;
+  const ExitCode code = unanswered ? kUnavailable : kRefused;
   return Fail(code, DescribeError(status, options.server));
 }
 
