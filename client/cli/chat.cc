@@ -30,7 +30,7 @@ class Conversation {
     if (line.empty()) return true;
     if (line == "/quit") return false;
     if (line == "/help") {
-      std::cout << kHelp;
+      std::cerr << kHelp;
     } else if (line == "/reset") {
       turns_.clear();
     } else if (line.rfind("/version ", 0) == 0) {
@@ -41,7 +41,7 @@ class Conversation {
         Command::Fail(kUsage, version.status().message());
       }
     } else if (line[0] == '/') {
-      std::cout << "unknown command\n" << kHelp;
+      std::cerr << "unknown command\n" << kHelp;
     } else {
       code = Ask(line);
     }

@@ -10,6 +10,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "CLI/CLI.hpp"
@@ -55,27 +56,39 @@ absl::StatusOr<v1::VersionSelector> ParseVersion(const std::string& word);
 absl::Status ParseLabels(const std::vector<std::string>& words,
                          google::protobuf::Map<std::string, std::string>& labels);
 
-// Collects all pages of a list; `limit` <= 0: no limit. `call` fills `response` from `request`;
-// `items` is the field of the response that grows.
+// Gives each item of all pages of a list to `visit`; `limit` <= 0: no limit. `call` fills
+// `response` from `request`; `items` is the field of the response that grows.
 template <typename Request, typename Response, typename Item>
-grpc::Status ListAll(
+grpc::Status ListEach(
     const Client& client, Request request, int64_t limit,
     const std::function<grpc::Status(grpc::ClientContext&, const Request&, Response*)>& call,
-    const google::protobuf::RepeatedPtrField<Item>& (Response::*items)() const,
-    std::vector<Item>& out) {
+    google::protobuf::RepeatedPtrField<Item>* (Response::*items)(),
+    const std::function<void(Item&)>& visit) {
   constexpr int64_t kPage = 500;
+  int64_t seen = 0;
   while (true) {
-    const int64_t left = limit <= 0 ? kPage : limit - static_cast<int64_t>(out.size());
+    const int64_t left = limit <= 0 ? kPage : limit - seen;
     if (left <= 0) return grpc::Status::OK;
     request.set_page_size(static_cast<int32_t>(left < kPage ? left : kPage));
     grpc::ClientContext context;
     client.Prepare(context);
     Response response;
     if (grpc::Status status = call(context, request, &response); !status.ok()) return status;
-    for (const Item& item : (response.*items)()) out.push_back(item);
+    for (Item& item : *(response.*items)()) visit(item);
+    seen += (response.*items)()->size();
     if (response.next_page_token().empty()) return grpc::Status::OK;
     request.set_page_token(response.next_page_token());
   }
+}
+
+// The same, collected.
+template <typename Request, typename Response, typename Item>
+grpc::Status ListAll(
+    const Client& client, const Request& request, int64_t limit,
+    const std::function<grpc::Status(grpc::ClientContext&, const Request&, Response*)>& call,
+    google::protobuf::RepeatedPtrField<Item>* (Response::*items)(), std::vector<Item>& out) {
+  return ListEach<Request, Response, Item>(client, request, limit, call, items,
+                                           [&out](Item& item) { out.push_back(std::move(item)); });
 }
 
 // Each adds its verb to `app`.

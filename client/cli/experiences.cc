@@ -10,11 +10,25 @@
 #include "absl/strings/str_cat.h"
 #include "client/cli/command.h"
 #include "client/cli/output.h"
+#include "client/cli/table.h"
+#include "client/cli/text_width.h"
 
 namespace imprint::client {
 namespace {
 
-constexpr size_t kTextWidth = 60;
+const std::vector<Column> kListed = {{"NAME"},
+                                     {"STATE"},
+                                     {"VERSION"},
+                                     {"EFFICACY"},
+                                     {"TARGETS", Column::kOptional},
+                                     {"CREATED", Column::kOptional},
+                                     {"TEXT", Column::kText}};
+const std::vector<Column> kTargets = {
+    {"KIND"}, {"TOKENS", Column::kOptional}, {"PROMPT", Column::kText}, {"TEXT", Column::kText}};
+const std::vector<Column> kProbes = {{"PROBE"},
+                                     {"FROM", Column::kOptional},
+                                     {"QUESTION", Column::kText},
+                                     {"ANSWER WITH THE CONTEXT IN THE PROMPT", Column::kText}};
 
 struct ListFlags {
   std::string state;
@@ -57,25 +71,23 @@ int List(const Command& command, const ListFlags& flags) {
           [&command](auto& context, const auto& page, auto* response) {
             return command.client->imprint().ListExperiences(&context, page, response);
           },
-          &v1::ListExperiencesResponse::experiences, experiences);
+          &v1::ListExperiencesResponse::mutable_experiences, experiences);
   if (!status.ok()) return command.Fail(status);
-  std::vector<std::vector<std::string>> rows = {
-      {"NAME", "STATE", "VERSION", "EFFICACY", "TARGETS", "CREATED", "TEXT"}};
+  Rows rows;
   for (const v1::Experience& experience : experiences) {
     if (command.json) Command::PrintJson(experience);
     rows.push_back({experience.name(), StateName(experience),
                     experience.version() > 0 ? absl::StrCat(experience.version()) : "-",
                     FormatOptional(experience.has_efficacy(), experience.efficacy()),
                     absl::StrCat(experience.target_count()),
-                    FormatTime(experience.create_time().seconds()),
-                    Shorten(Content(experience), kTextWidth)});
+                    FormatTime(experience.create_time().seconds()), Content(experience)});
   }
-  if (!command.json) std::cout << FormatTable(rows);
+  if (!command.json) std::cout << FormatTable(kListed, rows, OutputWidth());
   return kOk;
 }
 
 void PrintExperience(const v1::Experience& experience) {
-  std::vector<std::vector<std::string>> rows = {
+  Rows rows = {
       {"name", experience.name()},
       {"state", experience.state_reason().empty()
                     ? StateName(experience)
@@ -83,28 +95,30 @@ void PrintExperience(const v1::Experience& experience) {
       {"version", experience.version() > 0 ? absl::StrCat(experience.version()) : "-"},
       {"efficacy", FormatOptional(experience.has_efficacy(), experience.efficacy())},
       {"created", FormatTime(experience.create_time().seconds())},
-      {"request_id", experience.request_id()},
+      {"changed", FormatTime(experience.update_time().seconds())},
+      {"request id", experience.request_id()},
   };
   for (const auto& [key, value] : experience.labels()) {
     rows.push_back({"label", absl::StrCat(key, "=", value)});
   }
-  std::cout << FormatTable(rows) << "\n" << Content(experience) << "\n";
+  const std::string content = Content(experience);
+  std::cout << FormatFields(rows) << "\n"
+            << Printable(absl::StripTrailingAsciiWhitespace(content)) << "\n";
   if (!experience.targets().empty()) {
-    std::vector<std::vector<std::string>> targets = {{"KIND", "PROMPT", "TARGET SENTENCE"}};
+    Rows targets;
     for (const v1::StoredTarget& target : experience.targets()) {
-      targets.push_back({target.kind(), Shorten(target.prompt(), kTextWidth),
-                         Shorten(target.text(), kTextWidth + kTextWidth / 2)});
+      targets.push_back(
+          {target.kind(), absl::StrCat(target.token_count()), target.prompt(), target.text()});
     }
-    std::cout << "\n" << FormatTable(targets);
+    std::cout << "\nWhat it is trained on:\n" << FormatTable(kTargets, targets, OutputWidth());
   }
   if (!experience.probes().empty()) {
-    std::vector<std::vector<std::string>> probes = {
-        {"PROBE", "FROM", "QUESTION (never trained on)", "WITH THE CONTEXT IN THE PROMPT"}};
+    Rows probes;
     for (const v1::Probe& probe : experience.probes()) {
-      probes.push_back({probe.name(), probe.origin(), Shorten(probe.question(), kTextWidth),
-                        Shorten(probe.teacher_answer(), kTextWidth)});
+      probes.push_back({probe.name(), probe.origin(), probe.question(), probe.teacher_answer()});
     }
-    std::cout << "\n" << FormatTable(probes);
+    std::cout << "\nWhat it is measured by, and never trained on:\n"
+              << FormatTable(kProbes, probes, OutputWidth());
   }
 }
 
@@ -150,23 +164,27 @@ void AddExperiences(CLI::App& app, Command& command) {
 
   auto flags = std::make_shared<ListFlags>();
   CLI::App* list = verb->add_subcommand("list", "one line an experience, in the log's order");
-  list->add_option("--state", flags->state, "only this state");
-  list->add_option("--label", flags->labels, "only with this key=value; may be repeated")
+  list->add_option("--state", flags->state,
+                   "only this state: queued, ready, training, integrated, "
+                   "held, quarantined or forgotten")
+      ->type_name("STATE");
+  list->add_option("--label", flags->labels, "only with this label; may be given several times")
+      ->type_name("KEY=VALUE")
       ->allow_extra_args(false);
-  list->add_option("--limit", flags->limit, "at most this many; 0: all");
+  list->add_option("--limit", flags->limit, "at most this many; 0 or none: all")->type_name("N");
   list->callback(
       [&command, flags] { command.run = [&command, flags] { return List(command, *flags); }; });
 
   auto shown = std::make_shared<std::string>();
   CLI::App* show = verb->add_subcommand("show", "one with its target sentences and probes");
-  show->add_option("name", *shown, "experiences/N, or N")->required();
+  show->add_option("name", *shown, "experiences/N, or N")->type_name("")->required();
   show->callback(
       [&command, shown] { command.run = [&command, shown] { return Show(command, *shown); }; });
 
   auto released = std::make_shared<std::string>();
   CLI::App* release =
       verb->add_subcommand("release", "let a held or quarantined one be trained again");
-  release->add_option("name", *released, "experiences/N, or N")->required();
+  release->add_option("name", *released, "experiences/N, or N")->type_name("")->required();
   release->callback([&command, released] {
     command.run = [&command, released] { return Release(command, *released); };
   });

@@ -10,12 +10,23 @@
 #include "absl/strings/str_format.h"
 #include "absl/time/clock.h"
 #include "client/cli/command.h"
+#include "client/cli/job_progress.h"
 #include "client/cli/output.h"
+#include "client/cli/table.h"
 
 namespace imprint::client {
 namespace {
 
 constexpr absl::Duration kPollEvery = absl::Milliseconds(300);
+const std::vector<Column> kListed = {{"NAME"},
+                                     {"STATE"},
+                                     {"EXPERIENCES"},
+                                     {"VERSION"},
+                                     {"EFFICACY"},
+                                     {"RETENTION KL"},
+                                     {"STEPS", Column::kOptional},
+                                     {"CREATED", Column::kOptional},
+                                     {"REASON", Column::kText}};
 
 std::string StateName(const v1::Job& job) {
   return EnumName(*v1::JobState_descriptor(), job.state());
@@ -26,6 +37,9 @@ bool IsOver(const v1::Job& job) {
          job.state() == v1::JOB_STATE_FAILED || job.state() == v1::JOB_STATE_CANCELLED;
 }
 
+// A report is there from the beginning; its numbers come after training.
+bool HasMeasured(const v1::Job& job) { return job.report().steps() > 0; }
+
 int List(const Command& command, int64_t limit) {
   std::vector<v1::Job> jobs;
   const grpc::Status status = ListAll<v1::ListJobsRequest, v1::ListJobsResponse, v1::Job>(
@@ -33,21 +47,19 @@ int List(const Command& command, int64_t limit) {
       [&command](auto& context, const auto& page, auto* response) {
         return command.client->admin().ListJobs(&context, page, response);
       },
-      &v1::ListJobsResponse::jobs, jobs);
+      &v1::ListJobsResponse::mutable_jobs, jobs);
   if (!status.ok()) return command.Fail(status);
-  std::vector<std::vector<std::string>> rows = {{"NAME", "STATE", "EXPERIENCES", "VERSION",
-                                                 "EFFICACY", "RETENTION KL", "STEPS", "CREATED",
-                                                 "REASON"}};
+  Rows rows;
   for (const v1::Job& job : jobs) {
     if (command.json) Command::PrintJson(job);
     rows.push_back({job.name(), StateName(job), absl::StrCat(job.experiences_size()),
                     job.version() > 0 ? absl::StrCat(job.version()) : "-",
                     FormatOptional(job.report().has_efficacy(), job.report().efficacy()),
-                    FormatOptional(job.has_report(), job.report().retention_kl(), 3),
-                    absl::StrCat(job.report().steps()), FormatTime(job.create_time().seconds()),
-                    Shorten(job.state_reason(), 60)});
+                    FormatOptional(HasMeasured(job), job.report().retention_kl(), 4),
+                    HasMeasured(job) ? absl::StrCat(job.report().steps()) : "-",
+                    FormatTime(job.create_time().seconds()), job.state_reason()});
   }
-  if (!command.json) std::cout << FormatTable(rows);
+  if (!command.json) std::cout << FormatTable(kListed, rows, OutputWidth());
   return kOk;
 }
 
@@ -62,38 +74,49 @@ grpc::Status Get(const Command& command, const std::string& name, v1::Job& job) 
   return status;
 }
 
+// The phases in their order; a map of protobuf has none.
+void AddPhases(const v1::JobReport& report, Rows& rows) {
+  for (const char* phase : {"plan", "train", "gate", "publish"}) {
+    const auto found = report.phase_seconds().find(phase);
+    if (found == report.phase_seconds().end()) continue;
+    rows.push_back({absl::StrCat("time to ", phase), absl::StrFormat("%.1f s", found->second)});
+  }
+}
+
 void PrintJob(const v1::Job& job) {
-  std::vector<std::vector<std::string>> rows = {
+  Rows rows = {
       {"name", job.name()},
       {"state", job.state_reason().empty()
                     ? StateName(job)
                     : absl::StrCat(StateName(job), ": ", job.state_reason())},
-      {"versions", absl::StrCat(job.parent_version(), " -> ",
-                                job.version() > 0 ? absl::StrCat(job.version()) : "-")},
+      {"version", job.version() > 0
+                      ? absl::StrCat(job.version(), ", made from ", job.parent_version())
+                      : absl::StrCat("none, begun from ", job.parent_version())},
       {"attempt", absl::StrCat(job.attempt())},
       {"created", FormatTime(job.create_time().seconds())},
       {"changed", FormatTime(job.update_time().seconds())},
   };
-  if (job.has_report()) {
+  if (HasMeasured(job)) {
     const v1::JobReport& report = job.report();
     rows.push_back({"efficacy", FormatOptional(report.has_efficacy(), report.efficacy())});
-    rows.push_back(
-        {"earlier", FormatOptional(report.has_earlier_efficacy(), report.earlier_efficacy())});
+    rows.push_back({"earlier efficacy",
+                    FormatOptional(report.has_earlier_efficacy(), report.earlier_efficacy())});
     rows.push_back(
         {"retention", absl::StrFormat("KL %.4f nats per token, perplexity x %.3f",
                                       report.retention_kl(), report.retention_perplexity_ratio())});
-    rows.push_back(
-        {"trained", absl::StrCat(report.steps(), " steps, ", report.trained_tokens(), " tokens")});
-    for (const auto& [phase, seconds] : report.phase_seconds()) {
-      rows.push_back({phase, absl::StrFormat("%.1f s", seconds)});
-    }
+    rows.push_back({"trained", absl::StrCat(FormatCount(report.steps(), "step"), ", ",
+                                            FormatCount(report.trained_tokens(), "token"))});
+    AddPhases(report, rows);
   }
-  std::cout << FormatTable(rows);
-  std::vector<std::vector<std::string>> learned = {{"EXPERIENCE", "EFFICACY"}};
+  std::cout << FormatFields(rows);
+  Rows learned;
   for (const v1::ExperienceEfficacy& entry : job.report().experience_efficacies()) {
     learned.push_back({entry.experience(), FormatOptional(entry.has_efficacy(), entry.efficacy())});
   }
-  if (learned.size() > 1) std::cout << "\n" << FormatTable(learned);
+  if (learned.empty()) {  // before it is measured: the names alone
+    for (const std::string& name : job.experiences()) learned.push_back({name, "-"});
+  }
+  std::cout << "\n" << FormatTable({{"EXPERIENCE"}, {"EFFICACY"}}, learned, OutputWidth());
 }
 
 int Show(const Command& command, const std::string& name) {
@@ -130,19 +153,13 @@ int Watch(const Command& command, std::string name) {
       return command.Fail(status);
     }
     if (IsOver(job)) break;
-    const v1::JobProgress& progress = job.progress();
     if (command.json) {
       // A line whenever something moved.
       std::string line = ToJson(job).dump();
       if (line != printed) std::cout << line << "\n" << std::flush;
       printed = std::move(line);
     } else {
-      const double total = progress.total_steps() > 0 ? progress.total_steps() : 1;
-      bar.Show(progress.step() / total,
-               absl::StrFormat("%s %s, step %d of at most %d, KL %.2f, retention %.3f, %d tokens/s",
-                               job.name(), StateName(job), progress.step(), progress.total_steps(),
-                               progress.loss(), progress.retention_loss(),
-                               progress.tokens_per_second()));
+      bar.Show(TrainedFraction(job), DescribeProgress(job));
     }
     absl::SleepFor(kPollEvery);
   }
@@ -176,7 +193,7 @@ void AddNamed(CLI::App& verb, Command& command, const char* word, const char* he
               int (*run)(const Command&, std::string)) {
   auto name = std::make_shared<std::string>();
   CLI::App* sub = verb.add_subcommand(word, help);
-  sub->add_option("name", *name, "jobs/N, or N")->required(required);
+  sub->add_option("name", *name, "jobs/N, or N")->type_name("")->required(required);
   sub->callback([&command, name, run] {
     command.run = [&command, name, run] { return run(command, *name); };
   });
@@ -188,15 +205,17 @@ void AddJobs(CLI::App& app, Command& command) {
   CLI::App* verb = app.add_subcommand("jobs", "update jobs: how experiences became a version");
   verb->require_subcommand(1);
   auto limit = std::make_shared<int64_t>(20);
-  CLI::App* list = verb->add_subcommand("list", "newest first");
-  list->add_option("--limit", *limit, "at most this many; 0: all")->capture_default_str();
+  CLI::App* list = verb->add_subcommand("list", "one line a job, newest first");
+  list->add_option("--limit", *limit, "at most this many; 0: all")
+      ->type_name("N")
+      ->capture_default_str();
   list->callback(
       [&command, limit] { command.run = [&command, limit] { return List(command, *limit); }; });
   AddNamed(*verb, command, "show", "one with what it measured", true,
            [](const Command& c, std::string name) { return Show(c, name); });
   AddNamed(*verb, command, "watch", "follow one to its end (without a name: the running one)",
            false, Watch);
-  AddNamed(*verb, command, "cancel", "stop it at its next step", true,
+  AddNamed(*verb, command, "cancel", "stop one at its next step; its experiences are held", true,
            [](const Command& c, std::string name) { return Cancel(c, name); });
 }
 

@@ -8,6 +8,7 @@
 
 #include "CLI/CLI.hpp"
 #include "client/cli/command.h"
+#include "client/cli/help.h"
 
 namespace imprint::client {
 namespace {
@@ -16,18 +17,27 @@ void SetUp(CLI::App& app, Command& command) {
   // A global flag may stand before or after the verb.
   app.fallthrough();
   app.require_subcommand(1);
+  app.set_help_flag("-h,--help", "print this text");
+  app.formatter(std::make_shared<HelpFormatter>());
+  app.failure_message(Complain);
   app.add_option("--server", command.options.server, "where the server listens")
+      ->type_name("ADDR")
       ->envname("IMPRINT_SERVER")
       ->capture_default_str();
   app.add_option("--admin_server", command.options.admin_server,
                  "where its AdminService listens, if elsewhere")
+      ->type_name("ADDR")
       ->envname("IMPRINT_ADMIN_SERVER");
   app.add_option("--tls_ca", command.options.tls_ca,
-                 "file with the certificates that the server's is signed by; turns TLS on")
+                 "turns TLS on: a file with the certificates (PEM) that sign the server's")
+      ->type_name("FILE")
       ->envname("IMPRINT_TLS_CA");
   app.add_flag("--json", command.json, "print JSON: one document, or one line an item");
+  // The verbs inherit it, and list none of the global flags themselves.
   app.footer(
-      "Exit codes: 0 done; 1 it ended badly (quarantined, rejected, not integrated);\n"
+      "Before or after the verb: --server, --admin_server, --tls_ca, --json.\n"
+      "imprint --help lists these and the verbs, imprint VERB --help what a verb takes.\n"
+      "Exit codes: 0 done; 1 it ended badly (held, quarantined, rejected, paused);\n"
       "2 wrong command line; 3 no server answers; 4 the server refused.");
   AddInject(app, command);
   AddQuery(app, command);

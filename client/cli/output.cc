@@ -3,6 +3,7 @@
 
 #include "client/cli/output.h"
 
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -11,10 +12,10 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "absl/strings/str_join.h"
 #include "absl/strings/string_view.h"
 #include "absl/strings/strip.h"
 #include "absl/time/time.h"
+#include "client/cli/text_width.h"
 #include "google/protobuf/duration.pb.h"
 #include "google/protobuf/timestamp.pb.h"
 
@@ -27,7 +28,16 @@ using google::protobuf::Message;
 using google::protobuf::Reflection;
 using nlohmann::ordered_json;
 
-constexpr int kBarWidth = 24;
+constexpr int kBarWidth = 16;
+
+// Columns of the terminal; 0: `file` is none.
+size_t TerminalWidth(int file) {
+  constexpr size_t kUsual = 80;
+  if (isatty(file) != 1) return 0;
+  winsize size = {};
+  if (ioctl(file, TIOCGWINSZ, &size) != 0 || size.ws_col == 0) return kUsual;
+  return size.ws_col;
+}
 
 ordered_json MessageToJson(const Message& message) {
   if (message.GetDescriptor() == google::protobuf::Timestamp::descriptor()) {
@@ -137,33 +147,7 @@ ordered_json ToJson(const Message& message) {
   return object;
 }
 
-std::string FormatTable(const std::vector<std::vector<std::string>>& rows) {
-  std::vector<size_t> widths;
-  for (const auto& row : rows) {
-    widths.resize(std::max(widths.size(), row.size()));
-    for (size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
-  }
-  std::string table;
-  for (const auto& row : rows) {
-    std::string line;
-    for (size_t i = 0; i < row.size(); ++i) {
-      absl::StrAppend(&line, row[i], std::string(widths[i] - row[i].size() + 2, ' '));
-    }
-    absl::StripTrailingAsciiWhitespace(&line);
-    absl::StrAppend(&table, line, "\n");
-  }
-  return table;
-}
-
-std::string Shorten(absl::string_view text, size_t width) {
-  std::string line(text);
-  std::replace_if(line.begin(), line.end(), absl::ascii_isspace, ' ');
-  if (line.size() <= width) return line;
-  size_t end = width - 3;
-  // Never within a UTF-8 character.
-  while (end > 0 && (static_cast<unsigned char>(line[end]) & 0xC0) == 0x80) --end;
-  return absl::StrCat(line.substr(0, end), "...");
-}
+size_t OutputWidth() { return TerminalWidth(STDOUT_FILENO); }
 
 std::string FormatOptional(bool present, double value, int digits) {
   return present ? absl::StrFormat("%.*f", digits, value) : "-";
@@ -175,16 +159,34 @@ std::string FormatTime(int64_t seconds) {
                           absl::LocalTimeZone());
 }
 
+std::string FormatBytes(int64_t bytes) {
+  constexpr double kKilo = 1000;
+  const auto size = static_cast<double>(bytes);
+  if (size < kKilo * kKilo) return absl::StrFormat("%.1f kB", size / kKilo);
+  if (size < kKilo * kKilo * kKilo) return absl::StrFormat("%.1f MB", size / kKilo / kKilo);
+  return absl::StrFormat("%.1f GB", size / kKilo / kKilo / kKilo);
+}
+
+std::string FormatCount(int64_t count, absl::string_view noun) {
+  return absl::StrCat(count, " ", noun, count == 1 ? "" : "s");
+}
+
 ProgressBar::ProgressBar(bool enabled) : enabled_(enabled && isatty(STDERR_FILENO) == 1) {}
 
 ProgressBar::~ProgressBar() { Clear(); }
 
 void ProgressBar::Show(double fraction, absl::string_view text) {
   if (!enabled_) return;
-  const int filled = static_cast<int>(std::clamp(fraction, 0.0, 1.0) * kBarWidth);
-  std::fprintf(stderr, "\r\033[K[%s%s] %3.0f %% %s", std::string(filled, '=').c_str(),
-               std::string(kBarWidth - filled, ' ').c_str(), fraction * 100,
-               std::string(text).c_str());
+  const double done = std::clamp(fraction, 0.0, 1.0);
+  const int filled = static_cast<int>(done * kBarWidth);
+  std::string line =
+      absl::StrFormat("[%s%s] %3.0f %%  %s", std::string(filled, '='),
+                      std::string(kBarWidth - filled, ' '), done * 100, std::string(text));
+  // A line that wraps could not be overwritten.
+  if (const size_t columns = TerminalWidth(STDERR_FILENO); columns > 0) {
+    line = Shorten(line, columns - 1);
+  }
+  std::fprintf(stderr, "\r\033[K%s", line.c_str());
   std::fflush(stderr);
   shown_ = true;
 }

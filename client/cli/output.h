@@ -1,7 +1,7 @@
 // Copyright 2026 The Imprint Authors
 // SPDX-License-Identifier: Apache-2.0
 
-// What the CLI prints: tables and lines for people, JSON for programs, a progress bar on a
+// What the CLI prints: numbers and times for people, JSON for programs, a progress bar on a
 // terminal only.
 
 #ifndef IMPRINT_CLIENT_CLI_OUTPUT_H_
@@ -9,7 +9,6 @@
 
 #include <cstdint>
 #include <string>
-#include <vector>
 
 #include "absl/strings/string_view.h"
 #include "google/protobuf/message.h"
@@ -25,11 +24,8 @@ nlohmann::ordered_json ToJson(const google::protobuf::Message& message);
 // "ready" of EXPERIENCE_STATE_READY.
 std::string EnumName(const google::protobuf::EnumDescriptor& type, int number);
 
-// Aligns columns by their widest cell. The first row is the header.
-std::string FormatTable(const std::vector<std::vector<std::string>>& rows);
-
-// One line of at most `width` columns; the middle of a longer one is cut out at its end.
-std::string Shorten(absl::string_view text, size_t width);
+// Columns of the terminal that standard output is; 0: it is none.
+size_t OutputWidth();
 
 // "0.83", or "-" when absent.
 std::string FormatOptional(bool present, double value, int digits = 2);
@@ -37,7 +33,14 @@ std::string FormatOptional(bool present, double value, int digits = 2);
 // Local time to the second; "-" for zero.
 std::string FormatTime(int64_t seconds);
 
-// A bar on standard error that overwrites itself; silent where that is no terminal.
+// "12.3 MB": decimal units, from kB.
+std::string FormatBytes(int64_t bytes);
+
+// "1 experience", "2 experiences".
+std::string FormatCount(int64_t count, absl::string_view noun);
+
+// A bar on standard error that overwrites itself, in one line of the terminal; silent where
+// that is none.
 class ProgressBar {
  public:
   explicit ProgressBar(bool enabled);

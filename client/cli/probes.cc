@@ -10,11 +10,22 @@
 #include "absl/strings/str_format.h"
 #include "client/cli/command.h"
 #include "client/cli/output.h"
+#include "client/cli/table.h"
+#include "client/cli/text_width.h"
 
 namespace imprint::client {
 namespace {
 
-constexpr size_t kTextWidth = 60;
+constexpr size_t kAnswerWidth = 500;
+const std::vector<Column> kListed = {
+    {"NAME"}, {"OF"}, {"FROM", Column::kOptional}, {"QUESTION", Column::kText}};
+const std::vector<Column> kAsked = {{"PROBE"},
+                                    {"OF"},
+                                    {"EFFICACY"},
+                                    {"KL", Column::kOptional},
+                                    {"KL OF BASE", Column::kOptional},
+                                    {"QUESTION", Column::kText},
+                                    {"ANSWER", Column::kText}};
 
 struct AddFlags {
   std::string experience;
@@ -45,9 +56,10 @@ int Add(const Command& command, const AddFlags& flags) {
   if (command.json) {
     Command::PrintJson(response.probe());
   } else {
-    std::cout << response.probe().name() << " (" << Owner(response.probe())
-              << "); with the context in its prompt the base answers:\n  "
-              << response.probe().teacher_answer() << "\n";
+    const v1::Probe& probe = response.probe();
+    std::cout << probe.name() << " of " << Owner(probe) << "; the base model answers"
+              << (probe.experience().empty() ? ":" : " with the context in its prompt:") << "\n  "
+              << Shorten(probe.teacher_answer(), kAnswerWidth) << "\n";
   }
   return kOk;
 }
@@ -61,15 +73,14 @@ int List(const Command& command, const std::string& experience) {
       [&command](auto& context, const auto& page, auto* response) {
         return command.client->admin().ListProbes(&context, page, response);
       },
-      &v1::ListProbesResponse::probes, probes);
+      &v1::ListProbesResponse::mutable_probes, probes);
   if (!status.ok()) return command.Fail(status);
-  std::vector<std::vector<std::string>> rows = {{"NAME", "OF", "FROM", "QUESTION"}};
+  Rows rows;
   for (const v1::Probe& probe : probes) {
     if (command.json) Command::PrintJson(probe);
-    rows.push_back({probe.name(), Owner(probe), probe.origin(),
-                    Shorten(probe.question(), kTextWidth + kTextWidth / 2)});
+    rows.push_back({probe.name(), Owner(probe), probe.origin(), probe.question()});
   }
-  if (!command.json) std::cout << FormatTable(rows);
+  if (!command.json) std::cout << FormatTable(kListed, rows, OutputWidth());
   return kOk;
 }
 
@@ -102,18 +113,18 @@ int Run(const Command& command, const RunFlags& flags) {
   v1::RunProbesResponse response;
   const grpc::Status status = command.client->admin().RunProbes(&context, request, &response);
   if (!status.ok()) return command.Fail(status);
-  std::vector<std::vector<std::string>> rows = {
-      {"PROBE", "OF", "EFFICACY", "KL", "KL OF BASE", "QUESTION", "ANSWER"}};
+  Rows rows;
   for (const v1::ProbeResult& result : response.results()) {
     if (command.json) Command::PrintJson(result);
-    rows.push_back(
-        {result.probe().name(), Owner(result.probe()),
-         FormatOptional(result.has_efficacy(), result.efficacy()),
-         absl::StrFormat("%.2f", result.kl_student()), absl::StrFormat("%.2f", result.kl_base()),
-         Shorten(result.probe().question(), kTextWidth), Shorten(result.answer(), kTextWidth)});
+    rows.push_back({result.probe().name(), Owner(result.probe()),
+                    FormatOptional(result.has_efficacy(), result.efficacy()),
+                    absl::StrFormat("%.2f", result.kl_student()),
+                    absl::StrFormat("%.2f", result.kl_base()), result.probe().question(),
+                    result.answer()});
   }
   if (!command.json) {
-    std::cout << FormatTable(rows) << "asked of version " << response.version() << "\n";
+    std::cout << FormatTable(kAsked, rows, OutputWidth()) << "asked of version "
+              << response.version() << "; KL in nats, summed over the teacher's answer\n";
   }
   return kOk;
 }
@@ -125,31 +136,36 @@ void AddProbes(CLI::App& app, Command& command) {
   verb->require_subcommand(1);
 
   auto added = std::make_shared<AddFlags>();
-  CLI::App* add = verb->add_subcommand("add", "a question that is never trained on");
-  add->add_option("question", added->question, "the question")->required();
+  CLI::App* add = verb->add_subcommand("add", "add a question, which is never trained on");
+  add->add_option("question", added->question, "the question")->type_name("")->required();
   add->add_option("--experience", added->experience,
-                  "the experience it asks about; none: what the base model knows must stay");
-  add->add_option("--expected", added->expected, "what a right answer says");
+                  "the experience it asks about; none: a retention probe, whose answer "
+                  "by the base model must stay")
+      ->type_name("NAME");
+  add->add_option("--expected", added->expected, "what a right answer says")->type_name("TEXT");
   add->callback(
       [&command, added] { command.run = [&command, added] { return Add(command, *added); }; });
 
   auto of = std::make_shared<std::string>();
-  CLI::App* list = verb->add_subcommand("list", "all, or those of one experience");
-  list->add_option("--experience", *of, "only of this one");
+  CLI::App* list = verb->add_subcommand("list", "one line a probe, of all or of one experience");
+  list->add_option("--experience", *of, "only of this one")->type_name("NAME");
   list->callback([&command, of] { command.run = [&command, of] { return List(command, *of); }; });
 
   auto removed = std::make_shared<std::string>();
-  CLI::App* remove = verb->add_subcommand("remove", "ask it no more");
-  remove->add_option("name", *removed, "probes/N, or N")->required();
+  CLI::App* remove = verb->add_subcommand("remove", "ask one no more");
+  remove->add_option("name", *removed, "probes/N, or N")->type_name("")->required();
   remove->callback([&command, removed] {
     command.run = [&command, removed] { return Remove(command, *removed); };
   });
 
   auto run_flags = std::make_shared<RunFlags>();
-  CLI::App* run = verb->add_subcommand("run", "ask them now");
-  run->add_option("--version", run_flags->version, "latest, base or a number")
+  CLI::App* run = verb->add_subcommand("run", "ask them now, of one version");
+  run->add_option("--version", run_flags->version, "which weights answer: latest, base or a number")
+      ->type_name("VERSION")
       ->capture_default_str();
-  run->add_option("--experience", run_flags->experiences, "only of this one; may be repeated")
+  run->add_option("--experience", run_flags->experiences,
+                  "only of this one; may be given several times")
+      ->type_name("NAME")
       ->allow_extra_args(false);
   run->callback([&command, run_flags] {
     command.run = [&command, run_flags] { return Run(command, *run_flags); };

@@ -37,7 +37,9 @@ void AddQuery(CLI::App& app, Command& command) {
   auto flags = std::make_shared<QueryFlags>();
   auto question = std::make_shared<std::string>();
   CLI::App* query = app.add_subcommand("query", "ask the model; the answer is streamed");
-  query->add_option("question", *question, "what to ask; - for standard input")->required();
+  query->add_option("question", *question, "what to ask; - for standard input")
+      ->type_name("")
+      ->required();
   AddQueryFlags(*query, *flags);
   query->callback([&command, flags, question] {
     command.run = [&command, flags, question] { return Run(command, *flags, *question); };

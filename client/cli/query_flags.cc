@@ -9,19 +9,29 @@ namespace imprint::client {
 
 void AddQueryFlags(CLI::App& verb, QueryFlags& flags) {
   verb.add_option("--version", flags.version, "which weights answer: latest, base or a number")
+      ->type_name("VERSION")
       ->capture_default_str();
-  verb.add_option("--system", flags.system, "a system message before the chat");
-  verb.add_option("--max_tokens", flags.max_tokens, "length of an answer; 0: the server's default");
-  verb.add_option("--temperature", flags.temperature, "0: greedy");
-  verb.add_option("--top_p", flags.top_p, "0: off");
-  verb.add_option("--top_k", flags.top_k, "0: off");
+  verb.add_option("--system", flags.system, "a system message before the chat")->type_name("TEXT");
+  verb.add_option("--max_tokens", flags.max_tokens,
+                  "length of an answer in tokens; 0 or none: the server's default")
+      ->type_name("N");
+  verb.add_option("--temperature", flags.temperature, "0 or none: always the likeliest token")
+      ->type_name("X");
+  verb.add_option("--top_p", flags.top_p,
+                  "sample from the likeliest tokens with this mass together; 0 or none: off")
+      ->type_name("X");
+  verb.add_option("--top_k", flags.top_k,
+                  "sample from this many of the likeliest tokens; 0 or none: off")
+      ->type_name("N");
   verb.add_option("--stop", flags.stop, "end before this text; may be given several times")
+      ->type_name("TEXT")
       ->allow_extra_args(false);
-  verb.add_option("--seed", flags.seed, "for the same sample again");
+  verb.add_option("--seed", flags.seed, "the same seed gives the same sample")->type_name("N");
   verb.add_flag("--pending_context", flags.pending_context,
                 "put experiences that are not in the weights yet into the prompt");
   verb.add_option("--pending_label", flags.pending_labels,
-                  "only experiences with this key=value; may be given several times")
+                  "of those only the ones with this label; may be given several times")
+      ->type_name("KEY=VALUE")
       ->allow_extra_args(false);
 }
 
@@ -39,6 +49,9 @@ absl::StatusOr<v1::QueryRequest> MakeQuery(const QueryFlags& flags) {
   request.set_top_k(flags.top_k);
   request.mutable_stop()->Add(flags.stop.begin(), flags.stop.end());
   if (flags.seed.has_value()) request.set_seed(*flags.seed);
+  if (!flags.pending_context && !flags.pending_labels.empty()) {
+    return absl::InvalidArgumentError("--pending_label goes with --pending_context");
+  }
   if (flags.pending_context) {
     request.mutable_pending_context()->set_enabled(true);
     IMPRINT_RETURN_IF_ERROR(

@@ -10,6 +10,7 @@
 #include "absl/time/time.h"
 #include "client/cli/command.h"
 #include "client/cli/output.h"
+#include "client/cli/table.h"
 
 namespace imprint::client {
 namespace {
@@ -17,7 +18,7 @@ namespace {
 std::string Updates(const v1::GetStatusResponse& status) {
   std::string text = status.updates_paused() ? "paused" : "on";
   if (!status.updates_stopped_reason().empty()) {
-    text = absl::StrCat("stopped: ", status.updates_stopped_reason());
+    absl::StrAppend(&text, ", stand still for now: ", status.updates_stopped_reason());
   }
   if (!status.running_job().empty()) absl::StrAppend(&text, ", running ", status.running_job());
   return text;
@@ -34,7 +35,7 @@ int Run(const Command& command) {
     return kOk;
   }
   const int64_t waited = status.oldest_waiting_age().seconds();
-  const std::vector<std::vector<std::string>> rows = {
+  const Rows rows = {
       {"server", absl::StrCat(command.options.server, ", imprintd ", status.server_version(),
                               ", since ", FormatTime(status.start_time().seconds()))},
       {"model", absl::StrCat(status.model(), " on ", status.device(), ", ", status.dtype())},
@@ -42,14 +43,18 @@ int Run(const Command& command) {
                                " (live: ", absl::StrJoin(status.live_versions(), ", "), ")")},
       {"updates", Updates(status)},
       {"experiences",
-       absl::StrCat(status.integrated(), " integrated, ", status.queued(), " queued, ",
-                    status.ready(), " ready, ", status.training(), " in training, ", status.held(),
-                    " held, ", status.quarantined(), " quarantined")},
-      {"oldest waiting", waited > 0 ? absl::FormatDuration(absl::Seconds(waited)) : "-"},
+       absl::StrCat(status.last_sequence(), " in the log, ", status.integrated(), " integrated")},
+      {"waiting",
+       absl::StrCat(status.queued(), " queued, ", status.ready(), " ready, ", status.training(),
+                    " in training",
+                    waited > 0 ? absl::StrCat(", the oldest for ",
+                                              absl::FormatDuration(absl::Seconds(waited)))
+                               : "")},
+      {"set aside", absl::StrCat(status.held(), " held, ", status.quarantined(), " quarantined")},
       {"queries",
        absl::StrCat(status.running_queries(), " running, ", status.waiting_queries(), " waiting")},
   };
-  std::cout << FormatTable(rows);
+  std::cout << FormatFields(rows);
   return kOk;
 }
 

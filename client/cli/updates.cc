@@ -27,7 +27,7 @@ grpc::Status ListWaiting(const Command& command, int64_t last,
             [&command](auto& context, const auto& page, auto* response) {
               return command.client->imprint().ListExperiences(&context, page, response);
             },
-            &v1::ListExperiencesResponse::experiences, waiting);
+            &v1::ListExperiencesResponse::mutable_experiences, waiting);
     if (!status.ok()) return status;
   }
   std::erase_if(waiting, [last](const auto& experience) { return experience.sequence() > last; });

@@ -7,17 +7,24 @@
 #include <memory>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "client/cli/command.h"
 #include "client/cli/output.h"
+#include "client/cli/table.h"
 
 namespace imprint::client {
 namespace {
 
+const char* StateOf(const v1::Version& version) {
+  if (version.live()) return "live";
+  return version.stored() ? "stored" : "dropped";
+}
+
 std::vector<std::string> Row(const v1::Version& version) {
   return {absl::StrCat(version.number(), version.current() ? " *" : ""),
           version.number() == 0 ? "-" : absl::StrCat(version.parent()),
-          version.live() ? "live" : (version.stored() ? "stored" : "dropped"),
+          StateOf(version),
           absl::StrCat(version.experience_count()),
           FormatOptional(version.has_efficacy(), version.efficacy()),
           FormatOptional(version.number() > 0, version.retention_kl(), 4),
@@ -25,8 +32,10 @@ std::vector<std::string> Row(const v1::Version& version) {
           FormatTime(version.create_time().seconds())};
 }
 
-const std::vector<std::string> kHeader = {"VERSION",  "PARENT",       "STATE", "EXPERIENCES",
-                                          "EFFICACY", "RETENTION KL", "JOB",   "CREATED"};
+const std::vector<Column> kListed = {{"VERSION"},  {"PARENT", Column::kOptional},
+                                     {"STATE"},    {"EXPERIENCES"},
+                                     {"EFFICACY"}, {"RETENTION KL"},
+                                     {"JOB"},      {"CREATED", Column::kOptional}};
 
 int List(const Command& command, int64_t limit) {
   std::vector<v1::Version> versions;
@@ -36,14 +45,17 @@ int List(const Command& command, int64_t limit) {
           [&command](auto& context, const auto& page, auto* response) {
             return command.client->admin().ListVersions(&context, page, response);
           },
-          &v1::ListVersionsResponse::versions, versions);
+          &v1::ListVersionsResponse::mutable_versions, versions);
   if (!status.ok()) return command.Fail(status);
-  std::vector<std::vector<std::string>> rows = {kHeader};
+  Rows rows;
   for (const v1::Version& version : versions) {
     if (command.json) Command::PrintJson(version);
     rows.push_back(Row(version));
   }
-  if (!command.json) std::cout << FormatTable(rows) << "* answers now\n";
+  if (!command.json) {
+    std::cout << FormatTable(kListed, rows, OutputWidth())
+              << "* answers now; retention KL in nats per token\n";
+  }
   return kOk;
 }
 
@@ -59,10 +71,22 @@ int Show(const Command& command, const std::string& name) {
     Command::PrintJson(response.version());
     return kOk;
   }
-  std::cout << FormatTable({kHeader, Row(response.version())});
-  if (!response.version().added_experiences().empty()) {
-    std::cout << "\nadded: " << absl::StrJoin(response.version().added_experiences(), ", ") << "\n";
-  }
+  const v1::Version& version = response.version();
+  const bool base = version.number() == 0;
+  std::cout << FormatFields(
+      {{"name", version.name()},
+       {"state", absl::StrCat(StateOf(version), version.current() ? ", answers now" : "")},
+       {"parent", base ? "" : absl::StrCat("versions/", version.parent())},
+       {"job", version.job()},
+       {"created", base ? "" : FormatTime(version.create_time().seconds())},
+       {"experiences", absl::StrCat(version.experience_count())},
+       {"efficacy", base ? "" : FormatOptional(version.has_efficacy(), version.efficacy())},
+       {"retention",
+        base ? ""
+             : absl::StrFormat("KL %.4f nats per token, perplexity x %.3f", version.retention_kl(),
+                               version.retention_perplexity_ratio())},
+       {"size", base ? "" : FormatBytes(version.size_bytes())},
+       {"added", absl::StrJoin(version.added_experiences(), ", ")}});
   return kOk;
 }
 
@@ -76,8 +100,8 @@ int Rollback(const Command& command, const std::string& name) {
   if (command.json) {
     Command::PrintJson(response);
   } else {
-    std::cout << "version " << response.version().number() << " answers now; " << response.held()
-              << " experiences are held\n";
+    std::cout << "version " << response.version().number() << " answers now; "
+              << FormatCount(response.held(), "experience") << " held\n";
   }
   return kOk;
 }
@@ -88,19 +112,20 @@ void AddVersions(CLI::App& app, Command& command) {
   CLI::App* verb = app.add_subcommand("versions", "sets of weights, and which of them answers");
   verb->require_subcommand(1);
   auto limit = std::make_shared<int64_t>(0);
-  CLI::App* list = verb->add_subcommand("list", "newest first; the base is the last");
-  list->add_option("--limit", *limit, "at most this many; 0: all");
+  CLI::App* list =
+      verb->add_subcommand("list", "one line a version, newest first; the base is the last");
+  list->add_option("--limit", *limit, "at most this many; 0 or none: all")->type_name("N");
   list->callback(
       [&command, limit] { command.run = [&command, limit] { return List(command, *limit); }; });
   auto shown = std::make_shared<std::string>();
   CLI::App* show = verb->add_subcommand("show", "one, with the experiences it added");
-  show->add_option("name", *shown, "versions/N, or N")->required();
+  show->add_option("name", *shown, "versions/N, or N")->type_name("")->required();
   show->callback(
       [&command, shown] { command.run = [&command, shown] { return Show(command, *shown); }; });
   auto target = std::make_shared<std::string>();
   CLI::App* rollback = verb->add_subcommand(
       "rollback", "make another version answer; what it does not contain is held");
-  rollback->add_option("name", *target, "versions/N, N, or base")->required();
+  rollback->add_option("name", *target, "versions/N, N, or base")->type_name("")->required();
   rollback->callback([&command, target] {
     command.run = [&command, target] { return Rollback(command, *target); };
   });

@@ -44,19 +44,16 @@ TEST(ToJson, RepeatedAndNestedMessages) {
   EXPECT_EQ(json["report"]["phase_seconds"]["train"], 2.5);
 }
 
-TEST(FormatTable, AlignsColumns) {
-  EXPECT_EQ(FormatTable({{"A", "B"}, {"long", "x"}}), "A     B\nlong  x\n");
+TEST(FormatBytes, PicksAUnit) {
+  EXPECT_EQ(FormatBytes(0), "0.0 kB");
+  EXPECT_EQ(FormatBytes(9'120), "9.1 kB");
+  EXPECT_EQ(FormatBytes(12'340'000), "12.3 MB");
+  EXPECT_EQ(FormatBytes(2'000'000'000), "2.0 GB");
 }
 
-TEST(Shorten, NeverCutsACharacter) {
-  EXPECT_EQ(Shorten("abcdef", 6), "abcdef");
-  EXPECT_EQ(Shorten("abcdefg", 6), "abc...");
-  EXPECT_EQ(Shorten("ab\xC3\xA9"
-                    "defg",
-                    6),
-            "ab...")
-      << "the e acute does not fit";
-  EXPECT_EQ(Shorten("a\nb", 10), "a b");
+TEST(FormatCount, OneIsSingular) {
+  EXPECT_EQ(FormatCount(1, "experience"), "1 experience");
+  EXPECT_EQ(FormatCount(0, "experience"), "0 experiences");
 }
 
 }  // namespace

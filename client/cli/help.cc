@@ -1,0 +1,51 @@
+// Copyright 2026 The Imprint Authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "client/cli/help.h"
+
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
+#include "absl/strings/string_view.h"
+
+namespace imprint::client {
+namespace {
+
+constexpr size_t kTerminal = 80;
+
+std::string Wrap(absl::string_view text, size_t width) {
+  std::string wrapped;
+  size_t used = 0;
+  for (const absl::string_view word : absl::StrSplit(text, ' ')) {
+    const bool fits = used + 1 + word.size() <= width;
+    if (!wrapped.empty()) wrapped.push_back(fits ? ' ' : '\n');
+    used = fits && !wrapped.empty() ? used + 1 + word.size() : word.size();
+    absl::StrAppend(&wrapped, word);
+  }
+  return wrapped;
+}
+
+}  // namespace
+
+std::string HelpFormatter::make_option_desc(const CLI::Option* option) const {
+  return Wrap(option->get_description(), kTerminal - get_column_width());
+}
+
+std::string Complain(const CLI::App* app, const CLI::Error& error) {
+  std::string text = error.what();
+  // CLI11 misses a verb before it looks at a word that is none.
+  const std::vector<std::string> unknown = app->remaining(/*recurse=*/true);
+  if (dynamic_cast<const CLI::RequiredError*>(&error) != nullptr && !unknown.empty()) {
+    text = absl::StrCat("unknown: ", absl::StrJoin(unknown, " "));
+  }
+  std::string verb = app->get_name();
+  while (!app->get_subcommands().empty()) {
+    app = app->get_subcommands().front();
+    absl::StrAppend(&verb, " ", app->get_name());
+  }
+  return absl::StrCat("imprint: ", text, "\n  ", verb, " --help lists what there is\n");
+}
+
+}  // namespace imprint::client

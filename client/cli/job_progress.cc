@@ -1,0 +1,37 @@
+// Copyright 2026 The Imprint Authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "client/cli/job_progress.h"
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "client/cli/output.h"
+
+namespace imprint::client {
+
+double TrainedFraction(const v1::Job& job) {
+  switch (job.state()) {
+    case v1::JOB_STATE_TRAINING: {
+      const v1::JobProgress& progress = job.progress();
+      return progress.total_steps() == 0
+                 ? 0
+                 : static_cast<double>(progress.step()) / progress.total_steps();
+    }
+    case v1::JOB_STATE_GATING:
+    case v1::JOB_STATE_PUBLISHING:
+      return 1;
+    default:
+      return 0;
+  }
+}
+
+std::string DescribeProgress(const v1::Job& job) {
+  const v1::JobProgress& progress = job.progress();
+  if (job.state() != v1::JOB_STATE_TRAINING || progress.total_steps() == 0) {
+    return absl::StrCat(job.name(), " ", EnumName(*v1::JobState_descriptor(), job.state()));
+  }
+  return absl::StrFormat("%s step %d/%d, KL %.2f nats, %d tokens/s", job.name(), progress.step(),
+                         progress.total_steps(), progress.loss(), progress.tokens_per_second());
+}
+
+}  // namespace imprint::client
