@@ -3,9 +3,8 @@
 
 // imprint inject: tells the model something.
 
-#include <fstream>
+#include <algorithm>
 #include <iostream>
-#include <iterator>
 #include <memory>
 #include <string>
 #include <vector>
@@ -44,22 +43,34 @@ void Print(const Command& command, const std::vector<v1::Experience>& experience
     if (experience.has_efficacy()) {
       std::cout << ", efficacy " << FormatOptional(true, experience.efficacy());
     }
+    if (!experience.state_reason().empty()) std::cout << ": " << experience.state_reason();
     std::cout << "\n";
   }
 }
 
 // Waiting for the weights means wanting them now, not when enough others wait too. A caller
 // without the right to ask for it waits for the scheduler.
-int AskForUpdate(const Command& command) {
-  grpc::ClientContext context;
-  command.client->Prepare(context);
+int WantThemNow(const Command& command) {
   v1::RunUpdateResponse response;
-  const grpc::Status status = command.client->admin().RunUpdate(&context, {}, &response);
+  const grpc::Status status = AskForUpdate(command, response);
   if (status.ok() || status.error_code() == grpc::StatusCode::PERMISSION_DENIED ||
       status.error_code() == grpc::StatusCode::UNIMPLEMENTED) {
     return kOk;
   }
-  return command.Fail(status);
+  return FailToAsk(command, status);
+}
+
+int Wait(const Command& command, WaitFor wait_for, std::vector<v1::Experience>& experiences) {
+  if (wait_for == WaitFor::kAccepted) return kOk;
+  // What was sent before may be there already: that asks for no update.
+  const bool all_over =
+      std::all_of(experiences.begin(), experiences.end(), [&](const v1::Experience& experience) {
+        return HasArrived(experience, wait_for) || IsSetAside(experience);
+      });
+  if (wait_for == WaitFor::kIntegrated && !all_over) {
+    if (const int code = WantThemNow(command); code != kOk) return code;
+  }
+  return Await(command, wait_for, experiences);
 }
 
 int Run(const Command& command, const InjectFlags& flags) {
@@ -97,10 +108,7 @@ int Run(const Command& command, const InjectFlags& flags) {
              absl::StrCat(experiences.size(), " of ", requests->size(), " accepted"));
   }
   bar.Clear();
-  int code = kOk;
-  const WaitFor wait_for = ParseWait(flags.wait);
-  if (wait_for == WaitFor::kIntegrated) code = AskForUpdate(command);
-  if (code == kOk && wait_for != WaitFor::kAccepted) code = Await(command, wait_for, experiences);
+  const int code = Wait(command, ParseWait(flags.wait), experiences);
   Print(command, experiences);
   return code;
 }
@@ -111,19 +119,25 @@ void AddInject(CLI::App& app, Command& command) {
   auto flags = std::make_shared<InjectFlags>();
   CLI::App* inject = app.add_subcommand("inject", "tell the model something");
   inject->add_option("source", flags->sources,
-                     "a text; or - for standard input (one experience); or a file of text; or a\n"
-                     ".jsonl file with an experience a line ({\"text\": ...} or {\"messages\":\n"
-                     "[...]}, with request_id, labels, targets, probes); or a folder of these");
-  inject->add_option("--text", flags->text, "the text itself, whatever it looks like");
-  inject->add_option("--request_id", flags->request_id,
-                     "idempotency key: the same id and text are stored once");
-  inject->add_option("--label", flags->labels, "key=value; may be given several times")
+                     "a text; or - for standard input (one experience); or a file of text; or a "
+                     ".jsonl file with an experience a line ({\"text\": ...} or {\"messages\": "
+                     "[...]}, with request_id, labels, targets, probes); or a folder of these "
+                     "(.txt, .md, .jsonl)");
+  inject->add_option("--text", flags->text, "the text itself, whatever it looks like")
+      ->type_name("TEXT");
+  inject
+      ->add_option("--request_id", flags->request_id,
+                   "sent again with the same text it is stored once")
+      ->type_name("ID");
+  inject->add_option("--label", flags->labels, "may be given several times")
+      ->type_name("KEY=VALUE")
       ->allow_extra_args(false);
   inject
       ->add_option("--wait", flags->wait,
-                   "return when the experience is durable (accepted), when its target sentences\n"
-                   "are written (ready), or when it is in the weights (integrated)")
-      ->check(CLI::IsMember({"accepted", "ready", "integrated"}))
+                   "until all is durable (accepted), its target sentences are written (ready), or "
+                   "it is in the weights (integrated); or cannot be")
+      ->type_name("accepted|ready|integrated")
+      ->check(CLI::IsMember({"accepted", "ready", "integrated"}).description(""))
       ->capture_default_str();
   inject->callback(
       [&command, flags] { command.run = [&command, flags] { return Run(command, *flags); }; });

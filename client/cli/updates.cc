@@ -5,58 +5,86 @@
 
 #include <iostream>
 #include <memory>
+#include <vector>
 
-#include "absl/strings/str_cat.h"
 #include "client/cli/command.h"
+#include "client/cli/covered.h"
 #include "client/cli/output.h"
 #include "client/cli/wait.h"
+#include "nlohmann/json.hpp"
 
 namespace imprint::client {
 namespace {
 
-// Experiences up to `last` that wait for generation or training.
-grpc::Status ListWaiting(const Command& command, int64_t last,
-                         std::vector<v1::Experience>& waiting) {
-  for (const v1::ExperienceState state :
-       {v1::EXPERIENCE_STATE_QUEUED, v1::EXPERIENCE_STATE_READY, v1::EXPERIENCE_STATE_TRAINING}) {
-    v1::ListExperiencesRequest request;
-    request.set_state(state);
-    const grpc::Status status =
-        ListAll<v1::ListExperiencesRequest, v1::ListExperiencesResponse, v1::Experience>(
-            *command.client, request, 0,
-            [&command](auto& context, const auto& page, auto* response) {
-              return command.client->imprint().ListExperiences(&context, page, response);
-            },
-            &v1::ListExperiencesResponse::mutable_experiences, waiting);
-    if (!status.ok()) return status;
+nlohmann::ordered_json States(const std::vector<v1::Experience>& experiences) {
+  auto array = nlohmann::ordered_json::array();
+  for (const v1::Experience& experience : experiences) {
+    array.push_back({{"name", experience.name()},
+                     {"state", EnumName(*v1::ExperienceState_descriptor(), experience.state())},
+                     {"state_reason", experience.state_reason()}});
   }
-  std::erase_if(waiting, [last](const auto& experience) { return experience.sequence() > last; });
-  return grpc::Status::OK;
+  return array;
 }
 
-int RunNow(const Command& command, bool wait) {
+void PrintOutcome(const Command& command, const v1::RunUpdateResponse& response,
+                  const Covered& covered) {
+  std::vector<v1::Experience> missing;
+  for (const v1::Experience& experience : covered.waited_for) {
+    if (!HasArrived(experience, WaitFor::kIntegrated)) missing.push_back(experience);
+  }
+  if (command.json) {
+    nlohmann::ordered_json document = ToJson(response);
+    document["integrated"] = missing.empty();
+    document["not_integrated"] = States(missing);
+    document["set_aside_before"] = States(covered.set_aside);
+    std::cout << document.dump() << "\n";
+    return;
+  }
+  const size_t waited = covered.waited_for.size();
+  if (waited == 0) {
+    std::cout << "nothing waited, up to experiences/" << response.last_sequence() << "\n";
+  } else {
+    std::cout << waited - missing.size() << " of " << waited << " integrated, up to experiences/"
+              << response.last_sequence() << "\n";
+  }
+  for (const v1::Experience& experience : covered.set_aside) {
+    std::cout << "not waited for: " << DescribeState(experience) << "\n";
+  }
+  if (!covered.set_aside.empty()) {
+    std::cout << "imprint experiences release NAME lets one be trained again\n";
+  }
+}
+
+int RunAndWait(const Command& command) {
+  ExperiencesByName set_aside;
+  if (const grpc::Status status = ListSetAside(command, set_aside); !status.ok()) {
+    return command.Fail(status);
+  }
+  v1::RunUpdateResponse response;
+  if (const grpc::Status status = AskForUpdate(command, response); !status.ok()) {
+    return FailToAsk(command, status);
+  }
+  Covered covered;
+  const grpc::Status listed = ListCovered(command, response.last_sequence(), set_aside, covered);
+  if (!listed.ok()) return command.Fail(listed);
+  const int code = Await(command, WaitFor::kIntegrated, covered.waited_for);
+  if (code == kOk || code == kFailed) PrintOutcome(command, response, covered);
+  return code;
+}
+
+int RunNow(const Command& command) {
   grpc::ClientContext context;
   command.client->Prepare(context);
   v1::RunUpdateResponse response;
   const grpc::Status status = command.client->admin().RunUpdate(&context, {}, &response);
   if (!status.ok()) return command.Fail(status);
-  std::vector<v1::Experience> waiting;
-  int code = kOk;
-  if (wait) {
-    const grpc::Status listed = ListWaiting(command, response.last_sequence(), waiting);
-    if (!listed.ok()) return command.Fail(listed);
-    code = Await(command, WaitFor::kIntegrated, waiting);
-  }
   if (command.json) {
     Command::PrintJson(response);
-  } else if (wait) {
-    std::cout << (code == kOk ? "all integrated" : "not all integrated") << " up to experiences/"
-              << response.last_sequence() << "\n";
   } else {
-    std::cout << response.waiting() << " experiences wait, up to experiences/"
+    std::cout << FormatCount(response.waiting(), "experience") << " to train, up to experiences/"
               << response.last_sequence() << "\n";
   }
-  return code;
+  return kOk;
 }
 
 }  // namespace
@@ -64,17 +92,19 @@ int RunNow(const Command& command, bool wait) {
 void AddUpdates(CLI::App& app, Command& command) {
   CLI::App* verb = app.add_subcommand("updates", "when the weights are updated");
   verb->require_subcommand(1);
-  verb->add_subcommand("pause", "start no job until resumed")->callback([&command] {
-    command.run = [&command] {
-      grpc::ClientContext context;
-      command.client->Prepare(context);
-      v1::PauseUpdatesResponse response;
-      const grpc::Status status = command.client->admin().PauseUpdates(&context, {}, &response);
-      if (status.ok()) std::cout << (command.json ? "{\"paused\":true}\n" : "updates are paused\n");
-      return status.ok() ? kOk : command.Fail(status);
-    };
-  });
-  verb->add_subcommand("resume", "go on")->callback([&command] {
+  verb->add_subcommand("pause", "start no job until resumed; the running one ends as planned")
+      ->callback([&command] {
+        command.run = [&command] {
+          grpc::ClientContext context;
+          command.client->Prepare(context);
+          v1::PauseUpdatesResponse response;
+          const grpc::Status status = command.client->admin().PauseUpdates(&context, {}, &response);
+          if (status.ok())
+            std::cout << (command.json ? "{\"paused\":true}\n" : "updates are paused\n");
+          return status.ok() ? kOk : command.Fail(status);
+        };
+      });
+  verb->add_subcommand("resume", "go on, and try at once what stands still")->callback([&command] {
     command.run = [&command] {
       grpc::ClientContext context;
       command.client->Prepare(context);
@@ -86,9 +116,10 @@ void AddUpdates(CLI::App& app, Command& command) {
   });
   auto wait = std::make_shared<bool>(false);
   CLI::App* run = verb->add_subcommand("run", "train all that is accepted by now");
-  run->add_flag("--wait", *wait, "return when all of it is integrated, or cannot be");
-  run->callback(
-      [&command, wait] { command.run = [&command, wait] { return RunNow(command, *wait); }; });
+  run->add_flag("--wait", *wait, "return when all of it is integrated, or cannot be (exit code 1)");
+  run->callback([&command, wait] {
+    command.run = [&command, wait] { return *wait ? RunAndWait(command) : RunNow(command); };
+  });
 }
 
 }  // namespace imprint::client

@@ -3,17 +3,99 @@
 
 #include "client/cli/wait.h"
 
-#include <algorithm>
-
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_format.h"
 #include "absl/time/clock.h"
+#include "client/cli/job_progress.h"
 #include "client/cli/output.h"
+#include "client/cli/standstill.h"
 
 namespace imprint::client {
 namespace {
 
 constexpr absl::Duration kPollEvery = absl::Milliseconds(200);
+
+// Shares of the way into the weights, for the bar: until the target sentences are written,
+// until a job takes them, and what the job's training is.
+constexpr double kQueued = 0.05;
+constexpr double kReady = 0.3;
+constexpr double kTraining = 0.4;
+constexpr double kTrainingShare = 0.55;  // what is left is the gate and the switch
+
+// One look at all that is waited for.
+struct Tally {
+  size_t arrived = 0;
+  size_t set_aside = 0;
+  size_t training = 0;
+  bool moved = false;
+  double done = 0;
+};
+
+const char* Name(WaitFor wait_for) {
+  return wait_for == WaitFor::kIntegrated ? "integrated" : "ready";
+}
+
+double Fraction(const v1::Experience& experience, WaitFor wait_for) {
+  if (HasArrived(experience, wait_for) || IsSetAside(experience)) return 1;
+  switch (experience.state()) {
+    case v1::EXPERIENCE_STATE_READY:
+      return kReady;
+    case v1::EXPERIENCE_STATE_TRAINING:
+      return kTraining;
+    default:
+      return kQueued;
+  }
+}
+
+grpc::Status Refresh(const Command& command, v1::Experience& experience) {
+  grpc::ClientContext context;
+  command.client->Prepare(context);
+  v1::GetExperienceRequest request;
+  request.set_name(experience.name());
+  v1::GetExperienceResponse response;
+  const grpc::Status status = command.client->imprint().GetExperience(&context, request, &response);
+  if (!status.ok()) return status;
+  experience.Swap(response.mutable_experience());
+  experience.clear_content();
+  return status;
+}
+
+grpc::Status LookAtAll(const Command& command, WaitFor wait_for,
+                       std::vector<v1::Experience>& experiences, Tally& tally) {
+  for (v1::Experience& experience : experiences) {
+    if (!HasArrived(experience, wait_for) && !IsSetAside(experience)) {
+      const v1::ExperienceState before = experience.state();
+      if (const grpc::Status status = Refresh(command, experience); !status.ok()) return status;
+      tally.moved |= experience.state() != before;
+    }
+    tally.arrived += HasArrived(experience, wait_for) ? 1 : 0;
+    tally.set_aside += !HasArrived(experience, wait_for) && IsSetAside(experience) ? 1 : 0;
+    tally.training += experience.state() == v1::EXPERIENCE_STATE_TRAINING ? 1 : 0;
+    tally.done += Fraction(experience, wait_for);
+  }
+  return grpc::Status::OK;
+}
+
+grpc::Status GetStatus(const Command& command, v1::GetStatusResponse& status) {
+  grpc::ClientContext context;
+  command.client->Prepare(context);
+  return command.client->admin().GetStatus(&context, {}, &status);
+}
+
+// What the running job adds to the bar: its share of the training, and words for it.
+double JobFraction(const Command& command, const std::string& running_job, std::string& words) {
+  if (running_job.empty()) return 0;
+  grpc::ClientContext context;
+  command.client->Prepare(context);
+  v1::GetJobRequest request;
+  request.set_name(running_job);
+  v1::GetJobResponse response;
+  if (!command.client->admin().GetJob(&context, request, &response).ok()) return 0;
+  const v1::Job& job = response.job();
+  absl::StrAppend(&words, "; ", DescribeProgress(job));
+  return TrainedFraction(job);
+}
+
+}  // namespace
 
 bool HasArrived(const v1::Experience& experience, WaitFor wait_for) {
   switch (wait_for) {
@@ -29,117 +111,87 @@ bool HasArrived(const v1::Experience& experience, WaitFor wait_for) {
   return false;
 }
 
-bool HasFailed(const v1::Experience& experience) {
+bool IsSetAside(const v1::Experience& experience) {
   return experience.state() == v1::EXPERIENCE_STATE_HELD ||
          experience.state() == v1::EXPERIENCE_STATE_QUARANTINED ||
          experience.state() == v1::EXPERIENCE_STATE_FORGOTTEN;
 }
 
-grpc::Status Refresh(const Command& command, v1::Experience& experience) {
-  grpc::ClientContext context;
-  command.client->Prepare(context);
-  v1::GetExperienceRequest request;
-  request.set_name(experience.name());
-  v1::GetExperienceResponse response;
-  const grpc::Status status = command.client->imprint().GetExperience(&context, request, &response);
-  if (status.ok()) experience.Swap(response.mutable_experience());
-  return status;
+std::string DescribeState(const v1::Experience& experience) {
+  std::string text = absl::StrCat(experience.name(), " is ",
+                                  EnumName(*v1::ExperienceState_descriptor(), experience.state()));
+  if (!experience.state_reason().empty()) absl::StrAppend(&text, ": ", experience.state_reason());
+  return text;
 }
 
-// How far an experience is, in [0, 1], and in a word.
-double Fraction(const v1::Experience& experience) {
-  switch (experience.state()) {
-    case v1::EXPERIENCE_STATE_QUEUED:
-      return 0.05;
-    case v1::EXPERIENCE_STATE_READY:
-      return 0.3;
-    case v1::EXPERIENCE_STATE_TRAINING:
-      return 0.4;
-    default:
-      return 1;
+grpc::Status AskForUpdate(const Command& command, v1::RunUpdateResponse& response) {
+  ProgressBar bar(!command.json);
+  Standstill standstill;
+  while (true) {
+    grpc::ClientContext context;
+    command.client->Prepare(context);
+    const grpc::Status refused = command.client->admin().RunUpdate(&context, {}, &response);
+    if (refused.error_code() != grpc::StatusCode::FAILED_PRECONDITION) return refused;
+    v1::GetStatusResponse server;
+    if (const grpc::Status status = GetStatus(command, server); !status.ok()) return status;
+    // Whatever runs: it does not take what was refused.
+    server.clear_running_job();
+    if (server.updates_stopped_reason().empty()) {
+      server.set_updates_stopped_reason(refused.error_message());
+    }
+    const std::string reason = standstill.Observe(absl::Now(), server, /*moved=*/false);
+    if (!reason.empty()) return grpc::Status(grpc::StatusCode::FAILED_PRECONDITION, reason);
+    bar.Show(0, absl::StrCat("updates stand still: ", server.updates_stopped_reason()));
+    absl::SleepFor(kPollEvery);
   }
 }
 
-// What the running job adds to the bar: its share of the training, and words for it.
-double JobFraction(const Command& command, std::string& words) {
-  grpc::ClientContext status_context;
-  command.client->Prepare(status_context);
-  v1::GetStatusResponse status;
-  if (!command.client->admin().GetStatus(&status_context, {}, &status).ok()) return 0;
-  if (status.running_job().empty()) return 0;
-  grpc::ClientContext job_context;
-  command.client->Prepare(job_context);
-  v1::GetJobRequest request;
-  request.set_name(status.running_job());
-  v1::GetJobResponse response;
-  if (!command.client->admin().GetJob(&job_context, request, &response).ok()) return 0;
-  const v1::Job& job = response.job();
-  words = absl::StrCat(job.name(), " ", EnumName(*v1::JobState_descriptor(), job.state()));
-  if (job.progress().total_steps() == 0) return 0;
-  absl::StrAppendFormat(&words, ", step %d of at most %d, KL %.2f", job.progress().step(),
-                        job.progress().total_steps(), job.progress().loss());
-  return static_cast<double>(job.progress().step()) / job.progress().total_steps();
+int FailToAsk(const Command& command, const grpc::Status& status) {
+  return status.error_code() == grpc::StatusCode::FAILED_PRECONDITION
+             ? Command::Fail(kFailed, status.error_message())
+             : command.Fail(status);
 }
-
-// Why nothing will be trained any more; empty: it will.
-std::string Blocked(const Command& command) {
-  grpc::ClientContext context;
-  command.client->Prepare(context);
-  v1::GetStatusResponse status;
-  if (!command.client->admin().GetStatus(&context, {}, &status).ok()) return "";
-  if (!status.running_job().empty()) return "";
-  if (status.updates_paused()) return "updates are paused (imprint updates resume)";
-  return status.updates_stopped_reason();
-}
-
-}  // namespace
 
 int Await(const Command& command, WaitFor wait_for, std::vector<v1::Experience>& experiences) {
   ProgressBar bar(!command.json);
+  Standstill standstill;
+  std::string reason;
+  Tally tally;
   while (true) {
-    double sum = 0;
-    size_t training = 0;
-    size_t arrived = 0;
-    size_t failed = 0;
-    for (v1::Experience& experience : experiences) {
-      if (!HasArrived(experience, wait_for) && !HasFailed(experience)) {
-        if (const grpc::Status status = Refresh(command, experience); !status.ok()) {
-          bar.Clear();
-          return command.Fail(status);
-        }
-      }
-      arrived += HasArrived(experience, wait_for) ? 1 : 0;
-      failed += HasFailed(experience) ? 1 : 0;
-      training += experience.state() == v1::EXPERIENCE_STATE_TRAINING ? 1 : 0;
-      sum += HasArrived(experience, wait_for) ? 1 : Fraction(experience);
+    tally = {};
+    const grpc::Status looked = LookAtAll(command, wait_for, experiences, tally);
+    if (!looked.ok()) {
+      bar.Clear();
+      return command.Fail(looked);
     }
-    if (arrived + failed == experiences.size()) break;
-    if (wait_for == WaitFor::kIntegrated) {
-      if (const std::string blocked = Blocked(command); !blocked.empty()) {
-        bar.Clear();
-        return Command::Fail(kFailed,
-                             absl::StrCat(experiences.size() - arrived, " of ", experiences.size(),
-                                          " not integrated: ", blocked));
+    if (tally.arrived + tally.set_aside == experiences.size()) break;
+    std::string words =
+        absl::StrCat(tally.arrived, " of ", experiences.size(), " ", Name(wait_for));
+    v1::GetStatusResponse server;
+    // A caller who may not see the server's state waits for the experiences alone.
+    if (wait_for == WaitFor::kIntegrated && GetStatus(command, server).ok()) {
+      reason = standstill.Observe(absl::Now(), server, tally.moved);
+      if (!reason.empty()) break;
+      if (tally.training > 0) {
+        tally.done += kTrainingShare * JobFraction(command, server.running_job(), words) *
+                      static_cast<double>(tally.training);
+      } else if (!server.updates_stopped_reason().empty()) {
+        absl::StrAppend(&words, "; updates stand still: ", server.updates_stopped_reason());
       }
     }
-    std::string words = absl::StrCat(arrived, " of ", experiences.size(), " arrived");
-    if (training > 0) {
-      sum += 0.6 * JobFraction(command, words) * static_cast<double>(training);
-    }
-    bar.Show(sum / static_cast<double>(experiences.size()), words);
+    bar.Show(tally.done / static_cast<double>(experiences.size()), words);
     absl::SleepFor(kPollEvery);
   }
   bar.Clear();
-  const bool all = std::all_of(experiences.begin(), experiences.end(), [&](const auto& experience) {
-    return HasArrived(experience, wait_for);
-  });
-  if (all) return kOk;
+  if (tally.arrived == experiences.size()) return kOk;
   for (const v1::Experience& experience : experiences) {
-    if (HasArrived(experience, wait_for)) continue;
-    Command::Fail(
-        kFailed, absl::StrCat(experience.name(), " is ",
-                              EnumName(*v1::ExperienceState_descriptor(), experience.state()), ": ",
-                              experience.state_reason()));
+    if (!HasArrived(experience, wait_for) && IsSetAside(experience)) {
+      Command::Fail(kFailed, DescribeState(experience));
+    }
+  }
+  if (!reason.empty()) {
+    Command::Fail(kFailed, absl::StrCat(experiences.size() - tally.arrived, " of ",
+                                        experiences.size(), " not integrated: ", reason));
   }
   return kFailed;
 }
