@@ -69,11 +69,19 @@ for number in "$port" "$metrics_port"; do
   fi
 done
 [[ "$device" == cpu || "$device" =~ ^cuda:[0-9]+$ ]] || die "--device is cpu or cuda:N, not '$device'"
-mkdir -p "$data_dir"
+if [[ ! -d "$data_dir" ]]; then
+  # Stopping makes no folder: it would be that of a mistyped name.
+  [[ "$action" == start ]] || die "there is no folder $data_dir, so no server of it runs (--data_dir)"
+  # What it is told stays private: nobody else may look into the folder.
+  install -d -m 700 "$data_dir" || die "cannot make $data_dir (--data_dir)"
+fi
 data_dir="$(cd "$data_dir" && pwd)"
 readonly PID_FILE="$data_dir/imprintd.pid"
 readonly LOG_FILE="$data_dir/imprintd.log"
 readonly PORTS_FILE="$data_dir/imprintd.ports"
+
+# An earlier quickstart made this folder open to all.
+if [[ "$action" == start && (-e "$LOG_FILE" || -e "$PID_FILE") ]]; then chmod 700 "$data_dir"; fi
 
 # The process of this data_dir's server; fails when none runs.
 server_pid() {
@@ -99,6 +107,9 @@ stop_server() {
   echo "stopped"
 }
 
+# The port that the running server listens on, which may not be the one asked for now.
+actual_port() { sed -n "s/.*\"$1\": *\([0-9]*\).*/\1/p" "$PORTS_FILE"; }
+
 start_server() {
   local pid
   if pid="$(server_pid)"; then
@@ -107,6 +118,11 @@ start_server() {
       stop_server
     else
       echo "the server runs already (process $pid)"
+      if [[ "$(actual_port listen)" != "$port" ]]; then
+        echo "it listens on port $(actual_port listen), not $port; --stop it first to change that"
+      fi
+      port="$(actual_port listen)"
+      metrics_port="$(actual_port metrics_listen)"
       return
     fi
   fi
@@ -159,11 +175,14 @@ if [[ ! -s "$data_dir/retention.cache" ]]; then
   done
 fi
 
+# Whatever the demo came to, the server runs and can be talked to.
+demo_failed=no
 if [[ "$demo" == yes ]]; then
   say "demo: eight passages about people, places and products that do not exist"
-  "$PYTHON" deploy/demo/run.py --imprint="$BIN/imprint" --server="127.0.0.1:$port"
+  "$PYTHON" deploy/demo/run.py --imprint="$BIN/imprint" --server="127.0.0.1:$port" || demo_failed=yes
 fi
 
+server_pid >/dev/null || die "the server ended; its log is $LOG_FILE"
 cat <<EOF
 
 The server is running.
@@ -175,3 +194,4 @@ The server is running.
   its log         $LOG_FILE
   stop it         deploy/quickstart.sh --stop$([[ "$data_dir" == "$ROOT/build/quickstart" ]] || echo " --data_dir=$data_dir")
 EOF
+[[ "$demo_failed" == no ]] || die "the demo could not be run"
