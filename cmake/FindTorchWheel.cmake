@@ -15,6 +15,7 @@ set(TORCH_ROOT "${TORCH_ROOT}" CACHE PATH "folder that holds lib/libtorch_cpu.so
 
 find_library(TorchWheel_CPU_LIBRARY torch_cpu PATHS "${TORCH_ROOT}/lib" NO_DEFAULT_PATH)
 find_library(TorchWheel_C10_LIBRARY c10 PATHS "${TORCH_ROOT}/lib" NO_DEFAULT_PATH)
+find_library(TorchWheel_OPENMP_LIBRARY NAMES libgomp.so.1 PATHS "${TORCH_ROOT}/lib" NO_DEFAULT_PATH)
 find_path(TorchWheel_INCLUDE_DIR ATen/ATen.h PATHS "${TORCH_ROOT}/include" NO_DEFAULT_PATH)
 set(TorchWheel_VERSION "")
 if(EXISTS "${TORCH_ROOT}/version.py")
@@ -24,7 +25,8 @@ endif()
 
 include(FindPackageHandleStandardArgs)
 find_package_handle_standard_args(TorchWheel
-  REQUIRED_VARS TorchWheel_CPU_LIBRARY TorchWheel_C10_LIBRARY TorchWheel_INCLUDE_DIR
+  REQUIRED_VARS TorchWheel_CPU_LIBRARY TorchWheel_C10_LIBRARY TorchWheel_OPENMP_LIBRARY
+                TorchWheel_INCLUDE_DIR
   VERSION_VAR TorchWheel_VERSION
   REASON_FAILURE_MESSAGE "run deploy/install_deps.sh, or set TORCH_ROOT")
 
@@ -39,6 +41,15 @@ if(TorchWheel_FOUND AND NOT TARGET torch::torch)
     endif()
   endforeach()
 
+  # at::parallel_for is a loop of one thread where OpenMP is off. It shares the wheel's own
+  # threads. Under the thread sanitizer it stays off: libgomp's barriers are invisible to it.
+  set(_openmp_option)
+  set(_openmp_library)
+  if(NOT IMPRINT_SANITIZE MATCHES "thread")
+    set(_openmp_option -fopenmp)
+    set(_openmp_library "${TorchWheel_OPENMP_LIBRARY}")
+  endif()
+
   add_library(torch::c10 SHARED IMPORTED GLOBAL)
   set_target_properties(torch::c10 PROPERTIES IMPORTED_LOCATION "${TorchWheel_C10_LIBRARY}")
   add_library(torch::torch SHARED IMPORTED GLOBAL)
@@ -46,7 +57,8 @@ if(TorchWheel_FOUND AND NOT TARGET torch::torch)
     IMPORTED_LOCATION "${TorchWheel_CPU_LIBRARY}"
     INTERFACE_INCLUDE_DIRECTORIES "${_include};${_include}/torch/csrc/api/include"
     INTERFACE_SYSTEM_INCLUDE_DIRECTORIES "${_include};${_include}/torch/csrc/api/include"
-    INTERFACE_LINK_LIBRARIES "torch::c10"
+    INTERFACE_COMPILE_OPTIONS "${_openmp_option}"
+    INTERFACE_LINK_LIBRARIES "torch::c10;${_openmp_library}"
     # libtorch_cpu finds libcudart and libcupti through its own RPATH; the
     # programs do not refer to them.
     INTERFACE_LINK_OPTIONS "LINKER:--allow-shlib-undefined;LINKER:-rpath-link,${TORCH_ROOT}/lib")

@@ -45,6 +45,8 @@ class KvCache {
   void Append(int64_t layer, const at::Tensor& keys_and_values);
   // A view of the first `length` tokens of a layer [2 * kv_heads, length, head_dim].
   at::Tensor KeysAndValues(int64_t layer, int64_t length) const;
+  // A whole layer with its free room [2 * kv_heads, capacity, head_dim].
+  const at::Tensor& Layer(int64_t layer) const { return layers_[static_cast<size_t>(layer)]; }
   void Advance(int64_t count) { length_ += count; }
 
   int64_t length_ = 0;

@@ -7,6 +7,7 @@
 
 #include "ATen/ATen.h"
 #include "ATen/core/grad_mode.h"
+#include "server/model/decode_attention.h"
 
 namespace imprint::model {
 namespace {
@@ -40,6 +41,11 @@ PackedAttention::PackedAttention(const Weights& weights, int64_t tokens,
   }
   for (const int index : plan.singles) {
     const auto i = static_cast<size_t>(index);
+    const bool decodes = segments[i].kv_cache != nullptr && segments[i].length == 1;
+    if (decodes && weights.placement.device.is_cpu()) {
+      decodes_.push_back(segments[i]);
+      continue;
+    }
     singles_.push_back(
         {segments[i], plan.pasts[i],
          Visibility(weights.config, weights.placement, segments[i].length, plan.pasts[i].length)});
@@ -52,17 +58,30 @@ PackedAttention::PackedAttention(const Weights& weights, int64_t tokens,
 at::Tensor PackedAttention::Run(int64_t layer, const at::Tensor& qkv) {
   const int64_t window = config_.sliding_window[static_cast<size_t>(layer)];
   if (at::GradMode::is_enabled() && qkv.requires_grad()) {
-    TORCH_CHECK(singles_.empty() && batches_, "gradients were not announced");
+    TORCH_CHECK(decodes_.empty() && singles_.empty() && batches_, "gradients were not announced");
     return HeadBatches::RotateAndAttend(batches_, qkv, window);
   }
   const at::Tensor heads = qkv.view({tokens_, -1, config_.head_dim});
   angles_.Rotate(heads.narrow(1, 0, config_.heads + config_.kv_heads));
-  if (singles_.empty()) return batches_->Attend(heads, window);
+  if (decodes_.empty() && singles_.empty()) return batches_->Attend(heads, window);
 
   at::Tensor out = at::empty({tokens_, config_.heads * config_.head_dim}, qkv.options());
   if (batches_) out.index_copy_(0, batches_->batched_tokens(), batches_->Attend(heads, window));
+  if (!decodes_.empty()) RunDecodes(layer, heads, out);
   for (const Single& single : singles_) RunSingle(single, layer, heads, out);
   return out;
+}
+
+void PackedAttention::RunDecodes(int64_t layer, const at::Tensor& heads,
+                                 const at::Tensor& out) const {
+  std::vector<DecodeRow> rows;
+  rows.reserve(decodes_.size());
+  for (const Segment& segment : decodes_) {
+    const KvCache& cache = *segment.kv_cache;
+    rows.push_back({segment.begin, cache.Layer(layer), cache.length(),
+                    config_.sliding_window[static_cast<size_t>(layer)]});
+  }
+  AttendDecodes(rows, heads, config_.kv_heads, out);
 }
 
 at::Tensor PackedAttention::Collect(const Single& single, int64_t layer,

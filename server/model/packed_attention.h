@@ -1,8 +1,8 @@
 // Copyright 2026 The Imprint Authors
 // SPDX-License-Identifier: Apache-2.0
 
-// Attention over a packed batch, layer by layer: segments in padded batches, the others
-// one by one without copying what they attend to.
+// Attention over a packed batch, layer by layer: segments in padded batches, the new tokens
+// of running sequences in one pass, the others one by one without copying what they attend to.
 
 #ifndef IMPRINT_SERVER_MODEL_PACKED_ATTENTION_H_
 #define IMPRINT_SERVER_MODEL_PACKED_ATTENTION_H_
@@ -49,6 +49,8 @@ class PackedAttention {
   PackedAttention(const Weights& weights, int64_t tokens, absl::Span<const Segment> segments,
                   const AttentionPlan& plan);
 
+  // Attention of the new tokens of running sequences, likewise.
+  void RunDecodes(int64_t layer, const at::Tensor& heads, const at::Tensor& out) const;
   // Attention of one segment over `heads` [tokens, heads + 2 * kv_heads, head_dim],
   // into its rows of `out` [tokens, heads * head_dim].
   void RunSingle(const Single& single, int64_t layer, const at::Tensor& heads,
@@ -60,6 +62,7 @@ class PackedAttention {
   const int64_t tokens_;
   const RopeAngles angles_;
   const std::vector<Segment> segments_;
+  std::vector<Segment> decodes_;  // one token each, after a cache, on the CPU
   std::vector<Single> singles_;
   c10::intrusive_ptr<HeadBatches> batches_;  // null: none
 };
