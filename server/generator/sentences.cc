@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <cctype>
+#include <utility>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
@@ -36,6 +37,14 @@ bool IsAbbreviation(absl::string_view word) {
 
 bool IsClosing(char c) { return c == '"' || c == '\'' || c == ')' || c == ']'; }
 
+// The full-width marks of Chinese and Japanese, which no space follows. Bytes at `i`, 0: none.
+size_t FullWidthMark(absl::string_view text, size_t i) {
+  for (const absl::string_view mark : {"\u3002", "\uff01", "\uff1f"}) {
+    if (text.substr(i, mark.size()) == mark) return mark.size();
+  }
+  return 0;
+}
+
 // Whether a sentence can begin with `c`: anything but a lower-case letter.
 bool CanBegin(char c) { return !absl::ascii_islower(c); }
 
@@ -47,6 +56,12 @@ void Add(absl::string_view sentence, std::vector<std::string>& sentences) {
 void SplitLine(absl::string_view line, std::vector<std::string>& sentences) {
   size_t begin = 0;
   for (size_t i = 0; i < line.size(); ++i) {
+    if (const size_t mark = FullWidthMark(line, i); mark > 0) {
+      Add(line.substr(begin, i + mark - begin), sentences);
+      begin = i + mark;
+      i = begin - 1;
+      continue;
+    }
     if (line[i] != '.' && line[i] != '!' && line[i] != '?') continue;
     size_t end = i + 1;
     while (end < line.size() && IsClosing(line[end])) ++end;
@@ -61,6 +76,29 @@ void SplitLine(absl::string_view line, std::vector<std::string>& sentences) {
   Add(line.substr(begin), sentences);
 }
 
+// Appends `word`, which has no space to cut it at, in pieces of whole characters of at most
+// `max_tokens` as far as one character has no more.
+void SplitCharacters(absl::string_view word, int max_tokens,
+                     const std::function<int(absl::string_view)>& count_tokens,
+                     std::vector<std::string>& pieces) {
+  const auto boundary = [word](size_t at) {
+    while (at < word.size() && (static_cast<unsigned char>(word[at]) & 0xC0) == 0x80) ++at;
+    return std::min(at, word.size());
+  };
+  while (!word.empty() && count_tokens(word) > max_tokens) {
+    // The longest piece that fits, by halving.
+    size_t fits = boundary(1), too_long = word.size();
+    while (boundary(fits + 1) < too_long) {
+      const size_t middle = boundary(fits + (too_long - fits) / 2);
+      if (middle >= too_long) break;
+      (count_tokens(word.substr(0, middle)) <= max_tokens ? fits : too_long) = middle;
+    }
+    pieces.emplace_back(word.substr(0, fits));
+    word.remove_prefix(fits);
+  }
+  if (!word.empty()) pieces.emplace_back(word);
+}
+
 // `sentence` in pieces of words of at most `max_tokens`.
 void SplitWords(absl::string_view sentence, int max_tokens,
                 const std::function<int(absl::string_view)>& count_tokens,
@@ -68,11 +106,15 @@ void SplitWords(absl::string_view sentence, int max_tokens,
   std::string piece;
   for (absl::string_view word : absl::StrSplit(sentence, ' ', absl::SkipEmpty())) {
     const std::string longer = piece.empty() ? std::string(word) : absl::StrCat(piece, " ", word);
-    if (!piece.empty() && count_tokens(longer) > max_tokens) {
-      pieces.push_back(piece);
+    if (count_tokens(longer) <= max_tokens) {
+      piece = longer;
+      continue;
+    }
+    if (!piece.empty()) pieces.push_back(std::exchange(piece, ""));
+    if (count_tokens(word) <= max_tokens) {
       piece = std::string(word);
     } else {
-      piece = longer;
+      SplitCharacters(word, max_tokens, count_tokens, pieces);
     }
   }
   if (!piece.empty()) pieces.push_back(piece);

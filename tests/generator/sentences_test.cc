@@ -10,6 +10,7 @@
 #include <string>
 
 #include "absl/strings/str_join.h"
+#include "absl/strings/str_replace.h"
 
 namespace imprint::generator {
 namespace {
@@ -41,6 +42,13 @@ TEST(SplitSentences, LineBreaksEndSentences) {
               ElementsAre("User: where is it", "Assistant: on the shelf"));
 }
 
+TEST(SplitSentences, EndsAtFullWidthMarksWithoutASpace) {
+  EXPECT_THAT(
+      SplitSentences("\u8239\u306f\u8d64\u3044\u3002\u5c71\u306f\u9752\u3044\uff01\u306f\u3044"),
+      ElementsAre("\u8239\u306f\u8d64\u3044\u3002", "\u5c71\u306f\u9752\u3044\uff01",
+                  "\u306f\u3044"));
+}
+
 TEST(SplitSentences, NothingGivesNothing) { EXPECT_THAT(SplitSentences(" \n\t "), IsEmpty()); }
 
 TEST(SplitChunks, ShortTextStaysWhole) {
@@ -59,6 +67,20 @@ TEST(SplitChunks, LongSentenceIsCutBetweenWords) {
   const auto chunks = SplitChunks("a b c d e f g", 3, CountWords);
   EXPECT_EQ(absl::StrJoin(chunks, " "), "a b c d e f g");
   for (const std::string& chunk : chunks) EXPECT_LE(CountWords(chunk), 3);
+}
+
+TEST(SplitChunks, WordWithoutSpacesIsCutBetweenCharacters) {
+  const auto count_bytes = [](absl::string_view text) { return static_cast<int>(text.size()); };
+  std::string text;
+  for (int i = 0; i < 40; ++i) text += i % 3 == 0 ? "\u00e9" : "a";
+
+  const auto chunks = SplitChunks(text, 10, count_bytes);
+
+  EXPECT_EQ(absl::StrReplaceAll(absl::StrJoin(chunks, ""), {{" ", ""}}), text);
+  for (const std::string& chunk : chunks) {
+    EXPECT_LE(chunk.size(), 10U);
+    EXPECT_NE(static_cast<unsigned char>(chunk[0]) & 0xC0, 0x80) << "begins within a character";
+  }
 }
 
 }  // namespace
