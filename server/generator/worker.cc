@@ -17,7 +17,7 @@
 namespace imprint::generator {
 namespace {
 
-constexpr int kMaxAttempts = 5;
+constexpr int kMaxFailures = 5;
 constexpr absl::Duration kFirstPause = absl::Milliseconds(200);
 constexpr absl::Duration kLookAgain = absl::Seconds(1);
 
@@ -36,7 +36,7 @@ GeneratorWorker::~GeneratorWorker() {
 }
 
 void GeneratorWorker::Loop() {
-  int attempts = 0;
+  int failed_in_a_row = 0;
   while (!stopping_.HasBeenNotified()) {
     const std::optional<int64_t> sequence = Claim();
     if (!sequence.has_value()) {
@@ -47,21 +47,31 @@ void GeneratorWorker::Loop() {
     const absl::Status status = Process(*sequence);
     if (status.ok() || stopping_.HasBeenNotified()) {
       Release(*sequence);
-      attempts = 0;
+      failed_in_a_row = 0;
       continue;
     }
-    ++attempts;
-    spdlog::warn("experiences/{}: writing target sentences failed (attempt {} of {}): {}",
-                 *sequence, attempts, kMaxAttempts, status.ToString());
-    if (attempts == kMaxAttempts) {
-      const absl::Status quarantined = log_->Quarantine(
-          *sequence,
-          absl::StrCat("writing target sentences failed ", attempts, " times: ", status.message()));
-      if (quarantined.ok()) attempts = 0;
-    }
-    stopping_.WaitForNotificationWithTimeout(kFirstPause * (1 << std::min(attempts, 6)));
+    ++failed_in_a_row;
+    spdlog::warn("experiences/{}: {}; it is tried again", *sequence, status.ToString());
+    stopping_.WaitForNotificationWithTimeout(kFirstPause * (1 << std::min(failed_in_a_row, 6)));
     Release(*sequence);
   }
+}
+
+absl::Status GeneratorWorker::Fail(int64_t sequence, const absl::Status& reason) {
+  int failures = 0;
+  {
+    absl::MutexLock lock(&mutex_);
+    failures = ++failures_[sequence];
+  }
+  if (failures < kMaxFailures) return reason;
+  // An error here is the store's: the count stays, and the next failure tries again.
+  IMPRINT_RETURN_IF_ERROR(log_->Quarantine(
+      sequence,
+      absl::StrCat("writing target sentences failed ", failures, " times: ", reason.message())));
+  spdlog::warn("experiences/{} is quarantined: {}", sequence, reason.ToString());
+  absl::MutexLock lock(&mutex_);
+  failures_.erase(sequence);
+  return absl::OkStatus();
 }
 
 std::optional<int64_t> GeneratorWorker::Claim() {
@@ -91,7 +101,14 @@ absl::Status GeneratorWorker::Process(int64_t sequence) {
     spdlog::warn("experiences/{} is quarantined: {}", sequence, sentences.status().ToString());
     return log_->Quarantine(sequence, std::string(sentences.status().message()));
   }
-  if (!sentences.ok()) return sentences.status();
+  if (absl::IsCancelled(sentences.status()) || absl::IsUnavailable(sentences.status())) {
+    return sentences.status();  // the server is on its way out
+  }
+  if (!sentences.ok()) return Fail(sequence, sentences.status());
+  {
+    absl::MutexLock lock(&mutex_);
+    failures_.erase(sequence);
+  }
   const absl::Status stored =
       log_->StoreTargets(sequence, sentences->targets, std::move(sentences->probes));
   // Not QUEUED any more: it was held or forgotten while its sentences were written.

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
+#include "absl/container/btree_map.h"
 #include "absl/container/btree_set.h"
 #include "absl/status/status.h"
 #include "absl/synchronization/mutex.h"
@@ -23,8 +24,9 @@ namespace imprint::generator {
 
 // Owns a few threads, since the engine writes for several experiences at once in hardly more
 // time than for one. A crash loses no finished work: an experience is QUEUED until its
-// sentences are stored. One that nothing can be made of is quarantined with the reason; an
-// error of the engine is tried again after a pause that grows, a few times.
+// sentences are stored. One that nothing can be made of is quarantined with the reason; one on
+// which the engine fails is tried again after a pause that grows, a few times. Trouble of the
+// store is nobody's fault: it is tried again until it passes.
 class GeneratorWorker {
  public:
   // All pointers outlive the worker.
@@ -44,12 +46,15 @@ class GeneratorWorker {
   int64_t LastClaimed() const ABSL_LOCKS_EXCLUDED(mutex_);
   // From QUEUED to READY or QUARANTINED; an error: try again later.
   absl::Status Process(int64_t sequence);
+  // Counts a failure of the engine on an experience, and quarantines it after the last.
+  absl::Status Fail(int64_t sequence, const absl::Status& reason) ABSL_LOCKS_EXCLUDED(mutex_);
 
   const Generator* const generator_;
   experience::ExperienceLog* const log_;
   absl::Notification stopping_;
   mutable absl::Mutex mutex_;
   absl::btree_set<int64_t> claimed_ ABSL_GUARDED_BY(mutex_);
+  absl::btree_map<int64_t, int> failures_ ABSL_GUARDED_BY(mutex_);  // of the engine, by sequence
   std::vector<std::thread> threads_;
 };
 
