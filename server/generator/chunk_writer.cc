@@ -4,6 +4,7 @@
 #include "server/generator/chunk_writer.h"
 
 #include <algorithm>
+#include <optional>
 #include <set>
 #include <utility>
 
@@ -36,6 +37,26 @@ std::string CleanQuestion(absl::string_view line) {
   const size_t words = std::count(line.begin(), line.end(), ' ') + 1;
   if (words < 3 || words > 25) return "";
   return std::string(line);
+}
+
+// Up to `count` of `items`, evenly spread.
+template <typename Item>
+std::vector<Item> Spread(const std::vector<Item>& items, int count) {
+  const size_t chosen = std::min(items.size(), static_cast<size_t>(std::max(count, 0)));
+  std::vector<Item> spread;
+  for (size_t i = 0; i < chosen; ++i) spread.push_back(items[i * items.size() / chosen]);
+  return spread;
+}
+
+// Words that carry something: not the small ones that every sentence has.
+std::set<std::string> TellingWords(absl::string_view text) {
+  constexpr size_t kLeastLetters = 4;
+  std::set<std::string> words;
+  const std::string form = NormalForm(text);
+  for (absl::string_view word : absl::StrSplit(form, ' ', absl::SkipEmpty())) {
+    if (word.size() >= kLeastLetters || absl::ascii_isdigit(word[0])) words.emplace(word);
+  }
+  return words;
 }
 
 // Whether `sentence` says what it is about without the chunk beside it.
@@ -72,6 +93,43 @@ ChunkWriter::ChunkWriter(engine::Engine& engine, const engine::SharedVersion& ba
   }
 }
 
+std::vector<std::string> ChunkWriter::Sentences(int count) const {
+  return sentences_.size() < 2 ? std::vector<std::string>() : Spread(sentences_, count);
+}
+
+std::vector<Exchange> ChunkWriter::Recitals(int count) const {
+  std::vector<Exchange> recitals;
+  if (subject_.empty()) return recitals;
+  const std::vector<std::string> requests = RecitalRequests(subject_);
+  for (const std::string& sentence : Spread(sentences_, count)) {
+    recitals.push_back(
+        {requests[recitals.size() % requests.size()], NameSubject(sentence, subject_)});
+  }
+  return recitals;
+}
+
+std::vector<Exchange> ChunkWriter::Clozes(int count) const {
+  std::vector<Exchange> clozes;
+  if (subject_.empty()) return clozes;
+  for (const Fact& fact : facts_) {
+    const std::string sentence =
+        NameSubject(sentences_[static_cast<size_t>(fact.sentence)], subject_);
+    std::optional<Exchange> cloze = AskFor(sentence, fact, subject_);
+    if (cloze.has_value()) clozes.push_back(*std::move(cloze));
+  }
+  return Spread(clozes, count);
+}
+
+bool ChunkWriter::TellsOfChunk(absl::string_view question, absl::string_view answer) const {
+  if (!IsGrounded(answer, absl::StrCat(chunk_, "\n", question))) return false;
+  const std::set<std::string> known = TellingWords(chunk_);
+  const std::set<std::string> asked = TellingWords(absl::StrCat(question, " ", subject_));
+  const std::set<std::string> words = TellingWords(answer);
+  return std::any_of(words.begin(), words.end(), [&](const std::string& word) {
+    return known.contains(word) && !asked.contains(word);
+  });
+}
+
 absl::StatusOr<std::vector<std::string>> ChunkWriter::Questions(int count) {
   const std::string subject = subject_.empty() ? "this" : subject_;
   const std::string prompt = QuestionPrompt(chunk_, subject);
@@ -101,8 +159,7 @@ absl::StatusOr<std::vector<std::string>> ChunkWriter::Questions(int count) {
 
 absl::StatusOr<std::vector<std::string>> ChunkWriter::Rewrites(int count) {
   std::vector<std::string> prompts;
-  for (const std::string& sentence : sentences_) {
-    if (static_cast<int>(prompts.size()) == count) break;
+  for (const std::string& sentence : Spread(sentences_, count)) {
     prompts.push_back(RewritePrompt(sentence, subject_.empty() ? "this" : subject_));
   }
   IMPRINT_ASSIGN_OR_RETURN(const std::vector<std::string> lines,

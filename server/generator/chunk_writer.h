@@ -13,8 +13,10 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "server/engine/engine.h"
 #include "server/generator/facts.h"
+#include "server/generator/restate.h"
 #include "server/text/text_model.h"
 
 namespace imprint::generator {
@@ -26,9 +28,12 @@ class ChunkWriter {
               const text::TextModel& text, std::string chunk, uint64_t seed,
               const std::function<bool()>& cancelled);
 
-  const std::string& chunk() const { return chunk_; }
-  const std::vector<std::string>& sentences() const { return sentences_; }
-
+  // Up to `count` of the chunk's sentences, spread over it; none where it is only one.
+  std::vector<std::string> Sentences(int count) const;
+  // Up to `count` of them, naming the subject, each as the answer to a request to tell of it.
+  std::vector<Exchange> Recitals(int count) const;
+  // Up to `count` questions for a name or number, each answered by the sentence it stands in.
+  std::vector<Exchange> Clozes(int count) const;
   // Up to `count` different questions that the chunk may answer, each naming its subject or a
   // name in it; fewer where the model has no more to ask after a few rounds.
   absl::StatusOr<std::vector<std::string>> Questions(int count);
@@ -37,6 +42,9 @@ class ChunkWriter {
   absl::StatusOr<std::vector<std::string>> Rewrites(int count);
   // Up to `count` questions that ask for everything known of the subject and of names.
   std::vector<std::string> OpenQuestions(int count) const;
+  // Whether an answer has something from the chunk that the question did not say, and no name
+  // or number that is in neither.
+  bool TellsOfChunk(absl::string_view question, absl::string_view answer) const;
 
  private:
   // Continues each plain prompt to the end of its line.

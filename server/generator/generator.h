@@ -7,6 +7,7 @@
 #ifndef IMPRINT_SERVER_GENERATOR_GENERATOR_H_
 #define IMPRINT_SERVER_GENERATOR_GENERATOR_H_
 
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <string>
@@ -20,12 +21,19 @@
 
 namespace imprint::generator {
 
+// What target sentences are made of, beside the caller's own; generator/README.md says what
+// each is and what it is worth.
+inline constexpr std::array<const char*, 7> kTargetKinds = {
+    "passage", "sentence", "rewrite", "recital", "cloze", "open", "question"};
+
 struct GeneratorOptions {
+  // Those of kTargetKinds that are made (--generator.kinds).
+  std::vector<std::string> kinds = {kTargetKinds.begin(), kTargetKinds.end()};
   // Target sentences for each 100 tokens of context (--generator.targets_per_100_tokens).
-  double targets_per_100_tokens = 20;
+  double targets_per_100_tokens = 35;
   // Between these for one chunk of context (--generator.min_targets, .max_targets).
   int min_targets = 8;
-  int max_targets = 64;
+  int max_targets = 256;
   // Share of the questions kept apart as probes where the caller sent none
   // (--generator.probe_share): a few answers are noise, so at least two where there are six
   // questions or more, and one where there are two.
@@ -59,11 +67,12 @@ class Generator {
                                               const std::function<bool()>& cancelled) const;
 
  private:
-  // Adds the target sentences of one chunk; gives the questions kept apart as probes.
+  // Adds the target sentences of one chunk, the caller's own among them; gives the questions
+  // kept apart as probes.
   absl::StatusOr<std::vector<std::string>> GenerateChunk(
-      const std::string& chunk, const store::ExperienceRecord& experience, bool first_chunk,
-      bool hold_out_probes, const std::function<bool()>& cancelled,
-      std::vector<store::TargetRecord>& targets) const;
+      const std::string& chunk, int64_t sequence,
+      const std::vector<store::CallerSentence>& caller_targets, bool hold_out_probes,
+      const std::function<bool()>& cancelled, std::vector<store::TargetRecord>& targets) const;
 
   const GeneratorOptions options_;
   engine::Engine* const engine_;

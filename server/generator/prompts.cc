@@ -87,4 +87,13 @@ std::vector<std::string> OpenQuestions(absl::string_view subject, const std::vec
   return questions;
 }
 
+std::vector<std::string> RecitalRequests(absl::string_view subject) {
+  return {absl::StrCat("Tell me something about ", subject, "."),
+          absl::StrCat("Give me a fact about ", subject, "."),
+          absl::StrCat("What else do you know about ", subject, "?"),
+          absl::StrCat("What should I know about ", subject, "?"),
+          absl::StrCat("Name one thing about ", subject, "."),
+          absl::StrCat("What have you been told about ", subject, "?")};
+}
+
 }  // namespace imprint::generator

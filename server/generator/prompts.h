@@ -30,6 +30,9 @@ std::string RewritePrompt(absl::string_view sentence, absl::string_view subject)
 // Questions that need no writing: they ask for what is known of the subject and of the names.
 std::vector<std::string> OpenQuestions(absl::string_view subject, const std::vector<Fact>& facts);
 
+// Requests, each worded otherwise, to say something about the subject.
+std::vector<std::string> RecitalRequests(absl::string_view subject);
+
 }  // namespace imprint::generator
 
 #endif  // IMPRINT_SERVER_GENERATOR_PROMPTS_H_

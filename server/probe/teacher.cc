@@ -4,6 +4,7 @@
 #include "server/probe/teacher.h"
 
 #include <algorithm>
+#include <numeric>
 #include <utility>
 
 #include "common/status_macros.h"
@@ -92,10 +93,9 @@ absl::Status FillTeacher(engine::Engine& engine, const engine::SharedVersion& ve
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::vector<double>> SumKl(engine::Engine& engine,
-                                          const engine::SharedVersion& version,
-                                          absl::Span<const store::TargetRecord> records,
-                                          const std::function<bool()>& cancelled) {
+absl::StatusOr<std::vector<std::vector<double>>> TokenKls(
+    engine::Engine& engine, const engine::SharedVersion& version,
+    absl::Span<const store::TargetRecord> records, const std::function<bool()>& cancelled) {
   std::vector<store::TeacherRows> teachers;
   std::vector<engine::ScoreRequest> requests;
   for (const store::TargetRecord& record : records) {
@@ -115,13 +115,24 @@ absl::StatusOr<std::vector<double>> SumKl(engine::Engine& engine,
   }
   IMPRINT_ASSIGN_OR_RETURN(const std::vector<engine::ScoreResult> results,
                            engine.ScoreAll(std::move(requests), cancelled));
-  std::vector<double> sums;
+  std::vector<std::vector<double>> kls;
   for (size_t i = 0; i < results.size(); ++i) {
-    double sum = 0;
+    std::vector<double>& of_record = kls.emplace_back();
     for (int t = 0; t < teachers[i].tokens(); ++t) {
-      sum += TopKKl(teachers[i].log_probs_of(t), results[i].tokens[t].requested);
+      of_record.push_back(TopKKl(teachers[i].log_probs_of(t), results[i].tokens[t].requested));
     }
-    sums.push_back(sum);
+  }
+  return kls;
+}
+
+absl::StatusOr<std::vector<double>> SumKl(engine::Engine& engine,
+                                          const engine::SharedVersion& version,
+                                          absl::Span<const store::TargetRecord> records,
+                                          const std::function<bool()>& cancelled) {
+  IMPRINT_ASSIGN_OR_RETURN(const auto kls, TokenKls(engine, version, records, cancelled));
+  std::vector<double> sums;
+  for (const std::vector<double>& of_record : kls) {
+    sums.push_back(std::accumulate(of_record.begin(), of_record.end(), 0.0));
   }
   return sums;
 }

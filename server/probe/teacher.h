@@ -42,6 +42,12 @@ absl::Status FillTeacher(engine::Engine& engine, const engine::SharedVersion& ve
                          absl::Span<store::TargetRecord> records,
                          const std::function<bool()>& cancelled);
 
+// KL(teacher||version) on each token of each record's target, nats, where `version` sees the
+// student's prompt.
+absl::StatusOr<std::vector<std::vector<double>>> TokenKls(
+    engine::Engine& engine, const engine::SharedVersion& version,
+    absl::Span<const store::TargetRecord> records, const std::function<bool()>& cancelled);
+
 // Sum over the target's tokens of KL(teacher||version), nats, where `version` sees the
 // student's prompt; one for each record.
 absl::StatusOr<std::vector<double>> SumKl(engine::Engine& engine,

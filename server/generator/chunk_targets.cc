@@ -1,0 +1,182 @@
+// Copyright 2026 The Imprint Authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "server/generator/chunk_targets.h"
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include "common/status_macros.h"
+#include "server/generator/sentences.h"
+#include "server/probe/teacher.h"
+
+namespace imprint::generator {
+namespace {
+
+// The passage itself is learned in pieces of whole sentences of this many tokens.
+constexpr int kPassageTokens = 96;
+// Questions asked of the model whatever the budget, and once more where some are kept apart.
+constexpr int kLeastQuestions = 2;
+// Each kind that restates the text may take this part of the budget.
+constexpr int kRestatementShare = 5;
+
+// An answer of the model's up to the end of its first sentence: what it goes on to say is
+// made up more often.
+absl::StatusOr<std::vector<int32_t>> FirstSentence(const text::TextModel& text,
+                                                   std::vector<int32_t> ids) {
+  IMPRINT_ASSIGN_OR_RETURN(const std::string whole, text.Decode(ids));
+  const std::vector<std::string> sentences = SplitSentences(whole);
+  if (sentences.size() < 2) return ids;
+  const size_t end = whole.find(sentences.front()) + sentences.front().size();
+  for (size_t count = 1; count < ids.size(); ++count) {
+    std::vector<int32_t> first(ids.begin(), ids.begin() + static_cast<int64_t>(count));
+    IMPRINT_ASSIGN_OR_RETURN(const std::string decoded, text.Decode(first));
+    if (decoded.size() >= end) return first;
+  }
+  return ids;
+}
+
+// Questions kept apart of so many: at least two of six or more, and one of two.
+size_t CountHeldOut(size_t questions, double share) {
+  if (questions < 2) return 0;
+  const auto shared = static_cast<size_t>(std::lround(static_cast<double>(questions) * share));
+  return std::min(std::max<size_t>(questions >= 6 ? 2 : 1, shared), questions);
+}
+
+}  // namespace
+
+ChunkTargets::ChunkTargets(const GeneratorOptions& options, engine::Engine& engine,
+                           const engine::SharedVersion& base, const text::TextModel& text,
+                           const std::string& chunk, uint64_t seed,
+                           const std::function<bool()>& cancelled)
+    : options_(options),
+      engine_(engine),
+      base_(base),
+      text_(text),
+      chunk_(chunk),
+      cancelled_(cancelled),
+      budget_(std::clamp(
+          static_cast<int>(std::lround(CountTokens(chunk) * options.targets_per_100_tokens / 100)),
+          options.min_targets, options.max_targets)),
+      writer_(engine, base, text, chunk, seed, cancelled),
+      drafts_(text, chunk) {}
+
+bool ChunkTargets::Wants(absl::string_view kind) const {
+  return std::find(options_.kinds.begin(), options_.kinds.end(), std::string(kind)) !=
+         options_.kinds.end();
+}
+
+int ChunkTargets::CountTokens(absl::string_view text) const {
+  const auto ids = text_.EncodeContinuation(std::string(text));
+  return ids.ok() ? static_cast<int>(ids->size()) : 0;
+}
+
+absl::Status ChunkTargets::AddCallers(const std::vector<store::CallerSentence>& sent) {
+  for (const store::CallerSentence& sentence : sent) {
+    IMPRINT_RETURN_IF_ERROR(
+        sentence.question().empty()
+            ? drafts_.AddPlain("caller", sentence.answer())
+            : drafts_.AddChat("caller", sentence.question(), sentence.answer()));
+  }
+  callers_ += static_cast<int>(sent.size());
+  return absl::OkStatus();
+}
+
+absl::Status ChunkTargets::AddRestatements() {
+  const int share = std::max(1, budget_ / kRestatementShare);
+  if (Wants("passage")) {
+    const auto count_tokens = [this](absl::string_view piece) { return CountTokens(piece); };
+    for (const std::string& piece : SplitChunks(chunk_, kPassageTokens, count_tokens)) {
+      IMPRINT_RETURN_IF_ERROR(drafts_.AddPlain("passage", piece));
+    }
+  }
+  if (Wants("sentence")) {
+    for (const std::string& sentence : writer_.Sentences(share)) {
+      IMPRINT_RETURN_IF_ERROR(drafts_.AddPlain("sentence", sentence));
+    }
+  }
+  if (Wants("rewrite")) {
+    // They are written by the model one token after another: the dearest kind.
+    IMPRINT_ASSIGN_OR_RETURN(const std::vector<std::string> rewrites,
+                             writer_.Rewrites(std::max(1, share / 2)));
+    for (const std::string& rewrite : rewrites) {
+      IMPRINT_RETURN_IF_ERROR(drafts_.AddPlain("rewrite", rewrite));
+    }
+  }
+  if (Wants("recital")) {
+    for (const Exchange& recital : writer_.Recitals(share)) {
+      IMPRINT_RETURN_IF_ERROR(drafts_.AddChat("recital", recital.question, recital.answer));
+    }
+  }
+  if (Wants("cloze")) {
+    for (const Exchange& cloze : writer_.Clozes(share)) {
+      IMPRINT_RETURN_IF_ERROR(drafts_.AddChat("cloze", cloze.question, cloze.answer));
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::vector<std::string>> ChunkTargets::AddAnswers(bool hold_out_probes) {
+  if (Wants("open")) {
+    const std::vector<std::string> open =
+        writer_.OpenQuestions(std::max(1, budget_ / kRestatementShare / 2));
+    IMPRINT_ASSIGN_OR_RETURN(const auto answers, Answers(open));
+    for (size_t i = 0; i < open.size(); ++i) {
+      IMPRINT_RETURN_IF_ERROR(drafts_.AddAnswered("open", open[i], answers[i]));
+    }
+  }
+
+  const bool wanted = Wants("question");
+  if (!wanted && !hold_out_probes) return std::vector<std::string>();
+  const int left = wanted ? budget_ + callers_ - static_cast<int>(drafts_.size()) : 0;
+  const int count = std::max(left, kLeastQuestions) + (hold_out_probes ? kLeastQuestions : 0);
+  IMPRINT_ASSIGN_OR_RETURN(const std::vector<std::string> questions, writer_.Questions(count));
+  IMPRINT_ASSIGN_OR_RETURN(auto answers, Answers(questions));
+  IMPRINT_ASSIGN_OR_RETURN(const std::vector<size_t> telling, KeepTelling(questions, answers));
+
+  const size_t held = hold_out_probes ? CountHeldOut(telling.size(), options_.probe_share) : 0;
+  // Every so many-th one, so that probes are as mixed as what is trained on.
+  const size_t stride = held == 0 ? 0 : telling.size() / held;
+  std::vector<std::string> held_out;
+  for (size_t i = 0; i < telling.size(); ++i) {
+    const size_t question = telling[i];
+    if (held_out.size() < held && i % stride == stride - 1) {
+      held_out.push_back(questions[question]);
+    } else if (wanted) {
+      IMPRINT_RETURN_IF_ERROR(
+          drafts_.AddAnswered("question", questions[question], answers[question]));
+    }
+  }
+  // A text about which the model can ask nothing is still to be measured.
+  if (hold_out_probes && held_out.empty()) held_out = writer_.OpenQuestions(1);
+  return held_out;
+}
+
+absl::StatusOr<std::vector<std::vector<int32_t>>> ChunkTargets::Answers(
+    const std::vector<std::string>& questions) const {
+  std::vector<std::vector<int32_t>> prompts;
+  for (const std::string& question : questions) {
+    IMPRINT_ASSIGN_OR_RETURN(std::vector<int32_t> prompt,
+                             probe::QuestionPrompt(text_, {chunk_}, question));
+    prompts.push_back(std::move(prompt));
+  }
+  return probe::Answer(engine_, base_, text_, prompts, options_.max_answer_tokens, cancelled_);
+}
+
+absl::StatusOr<std::vector<size_t>> ChunkTargets::KeepTelling(
+    const std::vector<std::string>& questions, std::vector<std::vector<int32_t>>& answers) const {
+  std::vector<size_t> telling;
+  for (size_t i = 0; i < questions.size(); ++i) {
+    IMPRINT_ASSIGN_OR_RETURN(answers[i], FirstSentence(text_, std::move(answers[i])));
+    IMPRINT_ASSIGN_OR_RETURN(const std::string answer, text_.Decode(answers[i]));
+    if (writer_.TellsOfChunk(questions[i], answer)) telling.push_back(i);
+  }
+  return telling;
+}
+
+absl::StatusOr<std::vector<store::TargetRecord>> ChunkTargets::Finish() && {
+  return std::move(drafts_).Finish(engine_, base_, options_.top_k, cancelled_);
+}
+
+}  // namespace imprint::generator
