@@ -24,6 +24,9 @@ namespace {
 // What a tokenizer writes for bytes that are no whole character.
 constexpr char kReplacementCharacter[] = "\xEF\xBF\xBD";
 
+// Log-probabilities in one answer: some 16 MB while it is made and sent.
+constexpr int64_t kMaxValues = 1 << 20;
+
 std::vector<int32_t> ToIds(const v1::TokenIds& ids) { return {ids.ids().begin(), ids.ids().end()}; }
 
 }  // namespace
@@ -81,6 +84,8 @@ absl::StatusOr<engine::ScoreRequest> ScoreCall::MakeRequest() {
         request.prompt,
         text.EncodeChat(text::WithContexts(contexts, ToChatMessages(request_->messages())),
                         /*add_generation_prompt=*/true));
+    // Many answers to one question are often scored after one another.
+    request.shared_prefix = static_cast<int32_t>(request.prompt.size());
     if (request_->has_answer()) {
       IMPRINT_ASSIGN_OR_RETURN(request.target, text.EncodeContinuation(request_->answer()));
       request.target.push_back(text.stop_ids().front());
@@ -94,10 +99,19 @@ absl::StatusOr<engine::ScoreRequest> ScoreCall::MakeRequest() {
                       absl::StrCat("has ", lists, " lists; give one for all, or one for each of ",
                                    "the ", request.target.size(), " scored tokens"));
   }
+  int64_t requested = 0;
   for (const v1::TokenIds& ids : request_->requested_ids()) {
     request.requested_ids.push_back(ToIds(ids));
+    requested = std::max<int64_t>(requested, ids.ids_size());
   }
   request.top_k = request_->top_k();
+  const int64_t values = static_cast<int64_t>(request.target.size()) * (requested + request.top_k);
+  if (values > kMaxValues) {
+    return FieldError(
+        requested > request.top_k ? "requested_ids" : "top_k",
+        absl::StrCat("asks for ", values, " log-probabilities (", requested, " + ", request.top_k,
+                     " on each of ", request.target.size(), " tokens); the limit is ", kMaxValues));
+  }
   request.deadline = Deadline(*context_);
   IMPRINT_ASSIGN_OR_RETURN(request.version, SelectVersion(*deps_->versions, request_->version()));
   response_->set_version(request.version->number);
@@ -106,9 +120,15 @@ absl::StatusOr<engine::ScoreRequest> ScoreCall::MakeRequest() {
 }
 
 void ScoreCall::OnScored(absl::StatusOr<engine::ScoreResult> result) {
-  absl::Status status = result.status();
-  if (status.ok()) status = FillResponse(*result);
-  Finish(ToGrpcStatus(status));
+  const auto scored = std::make_shared<absl::StatusOr<engine::ScoreResult>>(std::move(result));
+  const auto answer = [self = shared_from_this(), scored] {
+    absl::Status status = scored->status();
+    if (status.ok()) status = self->FillResponse(**scored);
+    self->Finish(ToGrpcStatus(status));
+  };
+  // The engine's thread has streams to serve. Where the pool takes no more, the server is
+  // stopping, or so busy that this call may well wait.
+  if (!deps_->quick->Run(answer).ok()) answer();
 }
 
 absl::Status ScoreCall::FillResponse(const engine::ScoreResult& result) {

@@ -43,6 +43,7 @@ class ScoreCall final : public grpc::ServerUnaryReactor,
   absl::StatusOr<engine::ScoreRequest> MakeRequest();
   // On the engine's thread.
   void OnScored(absl::StatusOr<engine::ScoreResult> result);
+  // On the pool.
   absl::Status FillResponse(const engine::ScoreResult& result);
 
   const ServiceDeps* const deps_;

@@ -169,6 +169,10 @@ def test_score(shared):
     ids = imprint_service_pb2.TokenIds(ids=[512])
     expect_field(refused(score(messages=[message()], token_ids=ids)), "token_ids", "0 to 511")
     expect_field(refused(score(messages=[message()], answer="a", top_k=1000)), "top_k", "256")
+    many = imprint_service_pb2.TokenIds(ids=[number % 512 for number in range(4096)])
+    expect_field(
+        refused(score(text="word " * 400, requested_ids=[many])), "requested_ids", "the limit is"
+    )
 
 
 def test_message_larger_than_the_server_receives(shared):
