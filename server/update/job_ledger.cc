@@ -84,6 +84,19 @@ store::JobRecord JobLedger::StagePlanned(store::Transaction& transaction,
   return job;
 }
 
+absl::Status JobLedger::Begin(store::JobRecord& job, int64_t parent_version) {
+  store::JobRecord begun = job;
+  IMPRINT_RETURN_IF_ERROR(store_->Transact([&](store::Transaction& transaction) {
+    begun.set_parent_version(parent_version);
+    if (begun.version() <= parent_version) begun.set_version(transaction.NextVersion());
+    StageAdvance(transaction, begun, store::STORED_JOB_STATE_TRAINING);
+    return absl::OkStatus();
+  }));
+  job = std::move(begun);
+  Tell(job);
+  return absl::OkStatus();
+}
+
 void JobLedger::StageAdvance(store::Transaction& transaction, store::JobRecord& job,
                              store::StoredJobState state, const std::string& reason) const {
   job.set_state(state);

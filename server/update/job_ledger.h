@@ -43,6 +43,9 @@ class JobLedger {
   // A new PLANNED job of `sequences`, with a version number reserved for it.
   absl::StatusOr<store::JobRecord> Plan(const std::vector<int64_t>& sequences,
                                         int64_t parent_version);
+  // PLANNED -> TRAINING on `parent_version`. A version's number is greater than its parent's: a
+  // job that others overtook since it was planned gets a new one.
+  absl::Status Begin(store::JobRecord& job, int64_t parent_version);
   // Writes the job's row in another state.
   absl::Status Advance(store::JobRecord& job, store::StoredJobState state,
                        const std::string& reason = "");

@@ -34,6 +34,7 @@ RunResult WorkError(const absl::Status& status) {
       return {.end = RunEnd::kInterrupted, .message = message};
     case absl::StatusCode::kUnavailable:  // the engine is on its way out, or the disk fails
     case absl::StatusCode::kDataLoss:     // a row of the store, perhaps of another experience
+    case absl::StatusCode::kFailedPrecondition:  // the server's own limits let nothing be trained
       return {.end = RunEnd::kServerFault, .message = message};
     case absl::StatusCode::kResourceExhausted:  // memory may be free the next time
     case absl::StatusCode::kAborted:
@@ -74,8 +75,13 @@ class JobRun {
     }
     if (absl::Status status = LoadTargets(); !status.ok()) return ServerFault(status);
     job_.clear_report();
-    job_.set_parent_version(parent_->number);
-    return Enter("plan", store::STORED_JOB_STATE_TRAINING);
+    EndPhase("plan");
+    if (cancelled_()) return RunResult{.end = RunEnd::kInterrupted, .message = "plan"};
+    if (absl::Status status = ledger_->Begin(job_, parent_->number); !status.ok()) {
+      return ServerFault(status);
+    }
+    advanced_(job_);
+    return std::nullopt;
   }
 
   Ended Train(const generator::RetentionText& retention,

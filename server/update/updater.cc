@@ -148,8 +148,12 @@ absl::Status Updater::Cancel(int64_t job) {
   if (queued.id() == job) {
     const absl::Status cancelled = ledger_.Cancel(queued);
     if (!cancelled.ok()) {
-      absl::MutexLock lock(&mutex_);
-      queue_.push_front(std::move(queued));
+      // Whether it is cancelled only the store can say; the thread may be asking it already.
+      {
+        absl::MutexLock lock(&mutex_);
+        reload_ = true;
+      }
+      waker_->Wake();
       return cancelled;
     }
     Count("cancelled");

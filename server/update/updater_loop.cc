@@ -16,8 +16,8 @@ namespace {
 
 // Errors that might have passed, of one job, before it counts as unfit.
 constexpr int kMaxFailures = 3;
-// Starts of one job that end in a crash, before the job counts as the cause of it.
-constexpr int kMaxStarts = 10;
+// Crashes of the server while one job ran, before the job counts as the cause of them.
+constexpr int kMaxCrashes = 10;
 
 }  // namespace
 
@@ -109,12 +109,13 @@ absl::Status Updater::Reload(bool starting) {
       continue;
     }
     if (job.state() != store::STORED_JOB_STATE_PLANNED) {
-      if (starting && job.attempt() >= kMaxStarts) {
-        IMPRINT_ASSIGN_OR_RETURN(
-            const std::vector<store::JobRecord> halves,
-            ledger_.EndUnfit(job, store::STORED_JOB_STATE_FAILED,
-                             absl::StrCat("started ", job.attempt(), " times; the server ended ",
-                                          "each time before the job did")));
+      // A stop puts its job back to PLANNED; so this one was in a crash.
+      if (starting) job.set_crashes(job.crashes() + 1);
+      if (job.crashes() >= kMaxCrashes) {
+        IMPRINT_ASSIGN_OR_RETURN(const std::vector<store::JobRecord> halves,
+                                 ledger_.EndUnfit(job, store::STORED_JOB_STATE_FAILED,
+                                                  absl::StrCat("the server ended ", job.crashes(),
+                                                               " times while it ", "ran")));
         queue.insert(queue.end(), halves.begin(), halves.end());
         continue;
       }
@@ -145,13 +146,14 @@ absl::StatusOr<std::optional<store::JobRecord>> Updater::NextJob(absl::Duration&
   // Counted before they are listed: one that becomes READY in between is in the list.
   const int64_t in_generation = run_until > 0 ? deps_.log->CountQueued(run_until) : 0;
   const auto ready = deps_.log->Ready();
-  if (in_generation > 0 && static_cast<int64_t>(ready.size()) < options_.max_batch) {
-    return std::nullopt;  // the log wakes the thread when they are READY
-  }
   const absl::Time now = deps_.clock->Now();
-  const std::vector<int64_t> batch = PlanBatch(options_, ready, run_until, now);
+  // Those in generation may still share the job that was asked for; what is due by itself does
+  // not wait for them. The log wakes the thread when they are READY.
+  const int64_t asked_until = in_generation > 0 ? 0 : run_until;
+  const std::vector<int64_t> batch = PlanBatch(options_, ready, asked_until, now);
   if (batch.empty()) {
     wait = NextDeadline(options_, ready) - now;
+    if (in_generation > 0) return std::nullopt;
     absl::MutexLock lock(&mutex_);
     if (run_until_ == run_until) run_until_ = 0;  // all of it is done
     return std::nullopt;

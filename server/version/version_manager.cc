@@ -97,15 +97,16 @@ absl::StatusOr<VersionManager::SharedVersion> VersionManager::NearestGoodAncesto
 
 absl::StatusOr<VersionManager::Sequences> VersionManager::ContainedIn(int64_t number) const {
   Sequences contained;
+  Sequences visited;
   while (number != 0) {
     absl::StatusOr<store::VersionRecord> row = store_->GetVersion(number);
     if (!row.ok()) {
       return absl::DataLossError(absl::StrCat("versions/", number, ", an ancestor of the version ",
                                               "in use: ", row.status().message()));
     }
-    if (row->parent() >= number) {
-      return absl::DataLossError(
-          absl::StrCat("versions/", number, " has versions/", row->parent(), " as its parent"));
+    // Numbers grow from parent to child, but stores of an earlier server hold some that do not.
+    if (!visited.insert(number).second) {
+      return absl::DataLossError(absl::StrCat("versions/", number, " is its own ancestor"));
     }
     contained.insert(row->added().begin(), row->added().end());
     number = row->parent();

@@ -28,6 +28,21 @@ class UpdaterCrashTest : public UpdaterFixture {
     Start();
   }
 
+  // A job that was training when the server ended.
+  void PutJobInTraining(int64_t sequence, int attempt, int crashes) {
+    IMPRINT_ASSERT_OK(server_->store_->Transact([&](store::Transaction& transaction) {
+      store::JobRecord job;
+      job.set_id(transaction.NextJob());
+      job.set_version(transaction.NextVersion());
+      job.set_state(store::STORED_JOB_STATE_TRAINING);
+      job.set_attempt(attempt);
+      job.set_crashes(crashes);
+      job.add_sequences(sequence);
+      transaction.PutJob(job);
+      return absl::OkStatus();
+    }));
+  }
+
   static constexpr auto kAll = std::filesystem::copy_options::recursive;
   const std::filesystem::path crashed_ = temp_ / "crashed";
 };
@@ -128,22 +143,23 @@ TEST_F(UpdaterCrashTest, CrashAfterARollbackComesUpRolledBack) {
 
 TEST_F(UpdaterCrashTest, JobThatEndsTheServerEachTimeIsSetAside) {
   const std::vector<int64_t> sequences = server_->Inject(2);
-  store::JobRecord job;
-  IMPRINT_ASSERT_OK(server_->store_->Transact([&](store::Transaction& transaction) {
-    job.set_id(transaction.NextJob());
-    job.set_version(transaction.NextVersion());
-    job.set_state(store::STORED_JOB_STATE_TRAINING);
-    job.set_attempt(10);
-    job.add_sequences(sequences[0]);
-    transaction.PutJob(job);
-    return absl::OkStatus();
-  }));
+  PutJobInTraining(sequences[0], /*attempt=*/10, /*crashes=*/9);
 
   Reopen();
 
   EXPECT_EQ(server_->Jobs()[0].state(), store::STORED_JOB_STATE_FAILED);
   EXPECT_EQ(server_->StateOf(sequences[0]), store::STORED_STATE_QUARANTINED);
   EXPECT_EQ(server_->StateOf(sequences[1]), store::STORED_STATE_READY);
+}
+
+TEST_F(UpdaterCrashTest, JobThatWasInterruptedOftenIsNotBlamedForOneCrash) {
+  const std::vector<int64_t> sequences = server_->Inject(1);
+  PutJobInTraining(sequences[0], /*attempt=*/30, /*crashes=*/0);
+
+  Reopen();
+
+  ASSERT_TRUE(server_->AwaitState(1, kCommitted));
+  EXPECT_EQ(server_->StateOf(sequences[0]), store::STORED_STATE_INTEGRATED);
 }
 
 TEST_F(UpdaterCrashTest, ExperiencesThatAreNotReadyAnyMoreLeaveTheJob) {

@@ -64,6 +64,25 @@ TEST_F(UpdaterFailureTest, PoisonInABatchOfGoodOnesIsQuarantinedAlone) {
   EXPECT_EQ(fakes::Knowledge(*versions().current(), fakes::kRetentionPlace), 0);
 }
 
+// The halves of a half commit before the other half, which was planned earlier.
+TEST_F(UpdaterFailureTest, VersionNumbersGrowFromParentToChildWhateverWasPlannedFirst) {
+  Start();
+  const std::vector<int64_t> sequences = server_->Inject(4);
+  learner().LoseRetentionFrom({sequences[1]});
+  RunNow();
+  ASSERT_TRUE(server_->AwaitState(3, kCommitted));
+
+  for (const store::VersionRecord& version : server_->Versions()) {
+    EXPECT_LT(version.parent(), version.number());
+  }
+  learner().LoseRetentionFrom({});
+  server_->Inject(1);
+  RunNow();
+  ASSERT_TRUE(server_->AwaitState(6, kCommitted));
+  Reopen();
+  EXPECT_EQ(versions().Contained(), (std::vector<int64_t>{1, 3, 4, 5}));
+}
+
 TEST_F(UpdaterFailureTest, HalvesOfARejectedBatchRunBeforeOtherWork) {
   Start();
   const std::vector<int64_t> sequences = server_->Inject(2);
