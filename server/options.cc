@@ -59,6 +59,24 @@ class FlagGroup {
         ->type_name("DURATION")
         ->group(name_);
   }
+  // One of some names; the first is the default.
+  template <typename Value>
+  CLI::Option* AddChoice(const std::string& flag, Value& value,
+                         const std::vector<std::pair<std::string, Value>>& choices,
+                         const std::string& help) {
+    std::vector<std::string> names;
+    for (const auto& [name, choice] : choices) names.push_back(name);
+    const auto choose = [&value, choices](const std::string& text) {
+      for (const auto& [name, choice] : choices) {
+        if (name == text) value = choice;
+      }
+    };
+    return app_.add_option_function<std::string>(flag, choose, help)
+        ->default_str(names.front())
+        ->check(CLI::IsMember(names))
+        ->type_name("NAME")
+        ->group(name_);
+  }
   CLI::Option* AddSwitch(const std::string& flag, bool& value, const std::string& help) {
     return app_.add_flag(flag, value, help)->group(name_);
   }
@@ -145,6 +163,12 @@ void AddServingFlags(CLI::App* app, ServerOptions* options) {
 
 void AddLearningFlags(CLI::App* app, ServerOptions* options) {
   FlagGroup generator(app, "Writing target sentences");
+  generator
+      .Add("--generator.kinds", options->generator.kinds,
+           "kinds of target sentences that are made, parted by commas")
+      ->delimiter(',')
+      ->check(CLI::IsMember(std::vector<std::string>(generator::kTargetKinds.begin(),
+                                                     generator::kTargetKinds.end())));
   generator.Add("--generator.targets_per_100_tokens", options->generator.targets_per_100_tokens, 0,
                 10000, "target sentences for each 100 tokens of context");
   generator.Add("--generator.min_targets", options->generator.min_targets, 1, kMaxInt,
@@ -179,6 +203,10 @@ void AddUpdateFlags(CLI::App* app, ServerOptions* options) {
                      "... or the oldest has waited so long");
   update.Add("--update.max_batch", options->scheduler.max_batch, 1, kMaxInt,
              "experiences in one job");
+  update.AddChoice<update::Objective>(
+      "--update.objective", options->distiller.objective,
+      {{"distill", update::Objective::kDistill}, {"next_token", update::Objective::kNextToken}},
+      "distill: the teacher's distribution; next_token: ordinary fine-tuning, to compare with");
   update.Add("--update.rank", options->distiller.rank, 1, 4096, "rank of the adapters");
   update.Add("--update.alpha", options->distiller.alpha, 1e-6, 1e6, "alpha of the adapters");
   update.Add("--update.learning_rate", options->distiller.learning_rate, 1e-9, 1,
@@ -189,10 +217,14 @@ void AddUpdateFlags(CLI::App* app, ServerOptions* options) {
              "passes over the target sentences at most ...");
   update.Add("--update.min_steps", options->distiller.min_steps, 0, kMaxInt,
              "... but as many as make so many steps, for small jobs");
+  update.Add("--update.max_steps", options->distiller.max_steps, 0, kMaxInt,
+             "... and never more steps than these; 0: no limit");
   update.Add("--update.retention_share", options->distiller.retention_share, 0, 100,
              "retention tokens for each new target token");
   update.Add("--update.replay_share", options->distiller.replay_share, 0, 100,
              "replayed target sentences for each new one");
+  update.Add("--update.focus", options->distiller.focus, 0, 1,
+             "share of the loss spread by how much the context says on each token");
   update.Add("--update.learned_kl", options->distiller.learned_kl, 0, 100,
              "KL per token, in nats, at which a sentence counts as learned");
   update.Add("--update.top_k", options->generator.top_k, 1, 1024,

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <new>
 #include <numbers>
 #include <utility>
@@ -41,12 +42,14 @@ struct Material {
   Sentences retention;
 };
 
-absl::StatusOr<Material> Read(const DistillInput& input, const model::ModelConfig& config) {
+absl::StatusOr<Material> Read(const DistillInput& input, const model::ModelConfig& config,
+                              Objective objective) {
   Material material;
-  const auto read = [&config](const Records& records, Sentences& sentences) {
+  const auto read = [&](const Records& records, Sentences& sentences) {
     for (const store::TargetRecord* record : records) {
       absl::StatusOr<TrainingSentence> sentence = MakeTrainingSentence(*record, config);
       if (!sentence.ok()) return sentence.status();
+      if (objective == Objective::kNextToken) BecomeSure(*sentence);
       sentences.push_back(*std::move(sentence));
     }
     return absl::OkStatus();
@@ -110,7 +113,7 @@ class Training {
                                     const std::function<bool()>& cancelled) {
     const absl::Time start = absl::Now();
     int epochs = options_.max_epochs;
-    for (int epoch = 0; epoch < epochs && !pool_.Learned(); ++epoch) {
+    for (int epoch = 0; epoch < epochs && StepsLeft() > 0 && !pool_.Learned(); ++epoch) {
       const std::vector<size_t> targets = pool_.NextEpoch();
       const std::vector<size_t> retention = DrawRetention(targets);
       const std::vector<PackItem> target_items = ItemsOf(targets_, targets);
@@ -121,19 +124,20 @@ class Training {
         const int steps = static_cast<int>(plans.size());
         epochs = std::max(epochs, (options_.min_steps + steps - 1) / steps);
       }
-      for (size_t i = 0; i < plans.size(); ++i) {
+      for (size_t i = 0; i < plans.size() && StepsLeft() > 0; ++i) {
         if (cancelled && cancelled()) {
           return absl::CancelledError(
               absl::StrCat("training was cancelled after step ", progress_.step));
         }
-        const double done = epoch + static_cast<double>(i) / static_cast<double>(plans.size());
+        // Steps to come if no sentence is learned before the end.
+        const size_t passes = static_cast<size_t>(epochs - epoch);
+        const int left = std::min(static_cast<int>(plans.size() * passes - i), StepsLeft());
+        const double done = progress_.step / static_cast<double>(progress_.step + left);
         std::vector<size_t> batch_targets, batch_retention;
         for (const size_t j : plans[i].targets) batch_targets.push_back(targets[j]);
         for (const size_t j : plans[i].retention) batch_retention.push_back(retention[j]);
-        IMPRINT_RETURN_IF_ERROR(Step(batch_targets, batch_retention, LearningRate(done / epochs)));
-        progress_.total_steps =
-            progress_.step +
-            static_cast<int>(plans.size() - i - 1 + plans.size() * (epochs - epoch - 1));
+        IMPRINT_RETURN_IF_ERROR(Step(batch_targets, batch_retention, LearningRate(done)));
+        progress_.total_steps = progress_.step + left - 1;
         progress_.loss = pool_.MeanKl();
         progress_.retention_loss = retention_seen_.MeanKl();
         progress_.seconds = absl::ToDoubleSeconds(absl::Now() - start);
@@ -147,6 +151,11 @@ class Training {
   }
 
  private:
+  int StepsLeft() const {
+    if (options_.max_steps == 0) return std::numeric_limits<int>::max();
+    return options_.max_steps - progress_.step;
+  }
+
   // Tokens of one step: fewer where a pass would else have hardly any steps.
   int64_t BatchTokens(const std::vector<PackItem>& targets,
                       const std::vector<PackItem>& retention) const {
@@ -174,7 +183,7 @@ class Training {
     return drawn;
   }
 
-  // `done`: share of the planned epochs, in [0, 1). Linear warm-up, then half a cosine.
+  // `done`: share of the planned steps, in [0, 1). Linear warm-up, then half a cosine.
   double LearningRate(double done) const {
     const double cosine = 0.5 * (1 + std::cos(std::numbers::pi * done));
     const double decayed = kFinalLearningRate + (1 - kFinalLearningRate) * cosine;
@@ -190,8 +199,9 @@ class Training {
     std::vector<const TrainingSentence*> target_sentences, retention_sentences;
     for (const size_t i : targets) target_sentences.push_back(&targets_[i]);
     for (const size_t i : retention) retention_sentences.push_back(&retention_[i]);
-    const TrainingBatch batch = MakeTrainingBatch(target_sentences, retention_sentences,
-                                                  options_.retention_share, base_.placement.device);
+    const TrainingBatch batch =
+        MakeTrainingBatch(target_sentences, retention_sentences, options_.retention_share,
+                          options_.focus, base_.placement.device);
 
     model::ForwardOptions forward;
     forward.adapter = &adapter_;
@@ -271,7 +281,7 @@ absl::StatusOr<DistillResult> Distiller::Train(
     return absl::InvalidArgumentError("a training without target sentences");
   }
 
-  IMPRINT_ASSIGN_OR_RETURN(Material material, Read(input, base_->config));
+  IMPRINT_ASSIGN_OR_RETURN(Material material, Read(input, base_->config, options_.objective));
 
   // One sentence may be longer than a step was meant to be.
   size_t longest = static_cast<size_t>(options_.batch_tokens);
@@ -285,10 +295,15 @@ absl::StatusOr<DistillResult> Distiller::Train(
   const int64_t estimate =
       EstimateTrainingMemory(base_->config, base_->placement, rank, batch_tokens).total();
   if (options_.max_bytes > 0 && estimate > options_.max_bytes) {
-    return absl::ResourceExhaustedError(absl::StrFormat(
+    const std::string message = absl::StrFormat(
         "training needs about %d bytes (rank %d, steps of %d tokens); the limit is %d "
         "(--update.max_bytes); lower --update.batch_tokens or --update.rank",
-        estimate, rank, batch_tokens, options_.max_bytes));
+        estimate, rank, batch_tokens, options_.max_bytes);
+    const bool any_step =
+        EstimateTrainingMemory(base_->config, base_->placement, rank, options_.batch_tokens)
+            .total() > options_.max_bytes;
+    return any_step ? absl::FailedPreconditionError(message)
+                    : absl::ResourceExhaustedError(message);
   }
   try {
     model::Adapter adapter = start == nullptr

@@ -21,10 +21,17 @@
 
 namespace imprint::update {
 
+// What the student is drawn to on target and retention tokens.
+enum class Objective {
+  kDistill,    // the teacher's distribution
+  kNextToken,  // the token itself: ordinary fine-tuning, the baseline to compare with
+};
+
 struct DistillerOptions {
-  int rank = 32;                // (--update.rank)
-  double alpha = 64;            // (--update.alpha)
-  double learning_rate = 9e-4;  // (--update.learning_rate)
+  Objective objective = Objective::kDistill;  // (--update.objective)
+  int rank = 32;                              // (--update.rank)
+  double alpha = 64;                          // (--update.alpha)
+  double learning_rate = 9e-4;                // (--update.learning_rate)
   int warmup_steps = 5;
   double clip_norm = 1.0;
   double beta1 = 0.9;
@@ -41,16 +48,21 @@ struct DistillerOptions {
   // ... but as many as make this many steps (--update.min_steps): what a job needs are steps,
   // and a small one has few in a pass.
   int min_steps = 48;
+  // ... but no more than so many (--update.max_steps); 0: no limit.
+  int max_steps = 0;
   // Retention tokens for each new target token (--update.retention_share).
   double retention_share = 1.0;
   // Replayed target sentences of earlier experiences for each new one, all earlier ones
   // together (--update.replay_share).
   double replay_share = 1.0;
+  // Share of the loss on target tokens that is spread by how much the context says on each:
+  // names and numbers are few among words that the base would have said too (--update.focus).
+  double focus = 0.5;
   // A sentence whose KL per token is below this leaves the pool; training ends when the
   // mean is (--update.learned_kl).
   double learned_kl = 0.05;
   uint64_t seed = 1;
-  // Refused beforehand with RESOURCE_EXHAUSTED when the estimate is above it
+  // Refused beforehand when the estimate is above it
   // (--update.max_bytes); 0: no limit.
   int64_t max_bytes = 0;
 };
@@ -86,7 +98,8 @@ class Distiller {
   // Continues from `start` (null: a fresh adapter). From the same input, seed, device and
   // thread count the same bytes come out. CANCELLED when `cancelled` says so between steps;
   // INTERNAL naming the step when loss or gradient is not finite (checked before the step
-  // is taken); RESOURCE_EXHAUSTED when memory would not do or did not.
+  // is taken); FAILED_PRECONDITION when no step fits --update.max_bytes; RESOURCE_EXHAUSTED when
+  // the longest sentence does not, or memory ran out.
   absl::StatusOr<DistillResult> Train(const model::Adapter* start, const DistillInput& input,
                                       const std::function<void(const DistillProgress&)>& progress,
                                       const std::function<bool()>& cancelled);

@@ -32,11 +32,40 @@ PackItem ItemOf(const store::TargetRecord& record) {
           absl::MakeConstSpan(record.target_ids())};
 }
 
+// A token on which the context says more than this counts as one on which it says this much:
+// one surprise must not outweigh a sentence.
+constexpr float kMostSaid = 4;
+
+// The weights of target tokens, which sum to 1.
+class TargetWeights {
+ public:
+  TargetWeights(const std::vector<const TrainingSentence*>& targets, double focus) : focus_(focus) {
+    for (const TrainingSentence* sentence : targets) {
+      tokens_ += static_cast<double>(sentence->item.target.size());
+      for (size_t t = 0; t < sentence->item.target.size(); ++t) said_ += Said(*sentence, t);
+    }
+  }
+
+  double operator()(const TrainingSentence& sentence, size_t token) const {
+    if (said_ == 0) return 1 / tokens_;
+    return (1 - focus_) / tokens_ + focus_ * Said(sentence, token) / said_;
+  }
+
+ private:
+  static double Said(const TrainingSentence& sentence, size_t token) {
+    return sentence.base_kl.empty() ? 0 : std::min(sentence.base_kl[token], kMostSaid);
+  }
+
+  const double focus_;
+  double tokens_ = 0;
+  double said_ = 0;
+};
+
 }  // namespace
 
 absl::StatusOr<TrainingSentence> MakeTrainingSentence(const store::TargetRecord& record,
                                                       const model::ModelConfig& config) {
-  TrainingSentence sentence{ItemOf(record), {}};
+  TrainingSentence sentence{ItemOf(record), {}, {}};
   IMPRINT_RETURN_IF_ERROR(CheckIds(sentence.item.prompt, "prompt", config.vocab_size));
   IMPRINT_RETURN_IF_ERROR(CheckIds(sentence.item.target, "target", config.vocab_size));
   const size_t length = sentence.item.prompt.size() + sentence.item.target.size();
@@ -48,12 +77,29 @@ absl::StatusOr<TrainingSentence> MakeTrainingSentence(const store::TargetRecord&
   IMPRINT_ASSIGN_OR_RETURN(sentence.teacher, store::UnpackTeacher(record));
   IMPRINT_RETURN_IF_ERROR(
       CheckIds(sentence.teacher.ids, "teacher's distribution", config.vocab_size));
+  if (record.base_kl_size() == record.target_ids_size()) sentence.base_kl = record.base_kl();
   return sentence;
+}
+
+void BecomeSure(TrainingSentence& sentence) {
+  store::TeacherRows& teacher = sentence.teacher;
+  for (int t = 0; t < teacher.tokens(); ++t) {
+    const auto ids = teacher.ids.begin() + int64_t{t} * teacher.k;
+    const auto log_probs = teacher.log_probs.begin() + int64_t{t} * teacher.k;
+    const int32_t target = sentence.item.target[static_cast<size_t>(t)];
+    // The row keeps its other ids, all different, without their mass; where the target was
+    // not among them it takes the place of the least likely one.
+    const auto found = std::find(ids, ids + teacher.k - 1, target);
+    *found = target;
+    std::iter_swap(ids, found);
+    std::fill_n(log_probs, teacher.k, -std::numeric_limits<float>::infinity());
+    *log_probs = 0;
+  }
 }
 
 TrainingBatch MakeTrainingBatch(const std::vector<const TrainingSentence*>& targets,
                                 const std::vector<const TrainingSentence*>& retention,
-                                double retention_share, at::Device device) {
+                                double retention_share, double focus, at::Device device) {
   std::vector<const TrainingSentence*> sentences = targets;
   sentences.insert(sentences.end(), retention.begin(), retention.end());
 
@@ -76,12 +122,15 @@ TrainingBatch MakeTrainingBatch(const std::vector<const TrainingSentence*>& targ
   const at::Tensor ids_TK = at::empty({tokens, k}, on_cpu.dtype(at::kLong));
   const at::Tensor log_probs_TK = at::empty({tokens, k}, on_cpu.dtype(at::kFloat));
   const at::Tensor weight_T = at::empty({tokens}, on_cpu.dtype(at::kFloat));
+  const TargetWeights target_weights(targets, focus);
   int64_t row = 0;
   for (size_t i = 0; i < sentences.size(); ++i) {
     const store::TeacherRows& teacher = sentences[i]->teacher;
-    const double weight = i < targets.size() ? (1 - share) / static_cast<double>(target_tokens)
-                                             : share / static_cast<double>(retention_tokens);
+    const bool retained = i >= targets.size();
     for (int t = 0; t < batch.tokens[i]; ++t, ++row) {
+      const double weight =
+          retained ? share / static_cast<double>(retention_tokens)
+                   : (1 - share) * target_weights(*sentences[i], static_cast<size_t>(t));
       weight_T.data_ptr<float>()[row] = static_cast<float>(weight);
       // A row is sorted, the most likely token first.
       std::copy_n(teacher.ids_of(t).begin(), k, ids_TK.data_ptr<int64_t>() + row * k);

@@ -25,6 +25,8 @@ namespace imprint::update {
 struct TrainingSentence {
   PackItem item;
   store::TeacherRows teacher;
+  // How much the context says on each target token (TargetRecord.base_kl); empty: unknown.
+  absl::Span<const float> base_kl;
 };
 
 // Checks that this model can be trained on the record: lengths agree, ids lie in the
@@ -33,14 +35,19 @@ struct TrainingSentence {
 absl::StatusOr<TrainingSentence> MakeTrainingSentence(const store::TargetRecord& record,
                                                       const model::ModelConfig& config);
 
+// Makes the teacher sure of the target tokens, so that its KL is the next-token loss: what
+// ordinary fine-tuning minimises.
+void BecomeSure(TrainingSentence& sentence);
+
 struct TrainingBatch {
   PackedBatch packed;
   at::Tensor target_rows;  // int64 [T], on the device
   TeacherTopK teacher;     // of the T target tokens; k is the least of any sentence's
-  // Sums to 1. With s the retention share: 1 / (1 + s) spread evenly over the new target
-  // tokens, s / (1 + s) over the retention tokens, so that the mix does not depend on which
+  // Sums to 1. With s the retention share: 1 / (1 + s) spread over the new target tokens,
+  // s / (1 + s) evenly over the retention tokens, so that the mix does not depend on which
   // sentences a batch happened to get. Where there are only tokens of one kind they
-  // have all of it.
+  // have all of it. Of what target tokens get, the share `focus` is spread by how much the
+  // context says on each, the rest evenly.
   at::Tensor weight_T;
   // Target tokens of each sentence, first those of `targets`, then those of `retention`.
   std::vector<int64_t> tokens;
@@ -49,7 +56,7 @@ struct TrainingBatch {
 // Together, `targets` and `retention` are not empty.
 TrainingBatch MakeTrainingBatch(const std::vector<const TrainingSentence*>& targets,
                                 const std::vector<const TrainingSentence*>& retention,
-                                double retention_share, at::Device device);
+                                double retention_share, double focus, at::Device device);
 
 }  // namespace imprint::update
 

@@ -62,7 +62,7 @@ class Sentences {
     std::vector<const TrainingSentence*> batch_targets, batch_retention;
     for (const size_t i : plan.targets) batch_targets.push_back(&sentences_[i]);
     for (const size_t i : plan.retention) batch_retention.push_back(&retained_[i]);
-    return MakeTrainingBatch(batch_targets, batch_retention, 1.0, device);
+    return MakeTrainingBatch(batch_targets, batch_retention, 1.0, 0.5, device);
   }
 
  private:

@@ -16,6 +16,8 @@
 #include "server/model/network.h"
 #include "server/model/weights.h"
 #include "server/store/teacher_codec.h"
+#include "server/update/training_memory.h"
+#include "tests/testing/status_matchers.h"
 #include "tests/testing/test_device.h"
 #include "tests/testing/tiny_model.h"
 
@@ -272,9 +274,35 @@ TEST_F(DistillerTest, InfiniteGradientIsNamedBeforeTheStep) {
 TEST_F(DistillerTest, TooMuchMemoryIsRefusedBeforehand) {
   options_.max_bytes = 1 << 20;
   const auto result = Train(Input());
-  EXPECT_EQ(result.status().code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_EQ(result.status().code(), absl::StatusCode::kFailedPrecondition);
   EXPECT_THAT(std::string(result.status().message()), HasSubstr("--update.max_bytes"));
   EXPECT_TRUE(progress_.empty());
+}
+
+TEST_F(DistillerTest, SentenceThatIsTooLongForTheMemoryIsToBlameItself) {
+  const model::ModelConfig& config = Base()->config;
+  const auto needs = [&](int64_t tokens) {
+    return EstimateTrainingMemory(config, Base()->placement, options_.rank, tokens).total();
+  };
+  options_.max_bytes = needs(options_.batch_tokens);
+  IMPRINT_EXPECT_OK(Train(Input()));
+  const store::TargetRecord long_one = SureTarget(Tokens(1, 300), Tokens(2, 40));
+
+  const auto result = Train({{&long_one}, {}, {}});
+
+  EXPECT_EQ(result.status().code(), absl::StatusCode::kResourceExhausted);
+}
+
+TEST_F(DistillerTest, EndsAfterTheMostSteps) {
+  options_.max_steps = 5;
+  options_.learned_kl = 0;
+
+  const auto result = Train(Input());
+
+  IMPRINT_ASSERT_OK(result);
+  EXPECT_EQ(result->last.step, 5);
+  EXPECT_EQ(progress_.front().total_steps, 5);
+  EXPECT_EQ(progress_.size(), 5U);
 }
 
 TEST_F(DistillerTest, CancelledBetweenSteps) {
