@@ -68,6 +68,10 @@ void PrintJob(const v1::Job& job) {
       {"state", job.state_reason().empty()
                     ? StateName(job)
                     : absl::StrCat(StateName(job), ": ", job.state_reason())},
+      {"kind", job.trigger() == v1::JOB_TRIGGER_UNSPECIFIED
+                   ? EnumName(*v1::JobKind_descriptor(), job.kind())
+                   : absl::StrCat(EnumName(*v1::JobKind_descriptor(), job.kind()), ", for ",
+                                  EnumName(*v1::JobTrigger_descriptor(), job.trigger()))},
       {"versions", absl::StrCat(job.parent_version(), " -> ",
                                 job.version() > 0 ? absl::StrCat(job.version()) : "-")},
       {"attempt", absl::StrCat(job.attempt())},
@@ -79,6 +83,9 @@ void PrintJob(const v1::Job& job) {
     rows.push_back({"efficacy", FormatOptional(report.has_efficacy(), report.efficacy())});
     rows.push_back(
         {"earlier", FormatOptional(report.has_earlier_efficacy(), report.earlier_efficacy())});
+    if (report.has_forgotten_efficacy()) {
+      rows.push_back({"forgotten", FormatOptional(true, report.forgotten_efficacy())});
+    }
     rows.push_back(
         {"retention", absl::StrFormat("KL %.4f nats per token, perplexity x %.3f",
                                       report.retention_kl(), report.retention_perplexity_ratio())});

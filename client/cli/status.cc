@@ -23,6 +23,13 @@ std::string Updates(const v1::GetStatusResponse& status) {
   return text;
 }
 
+std::string Forgetting(const v1::GetStatusResponse& status) {
+  if (status.forgotten_in_weights() > 0) {
+    return absl::StrCat(status.forgotten_in_weights(), " in the weights still");
+  }
+  return status.forgotten_in_files() ? "out of the weights, in files still" : "-";
+}
+
 int Run(const Command& command) {
   grpc::ClientContext context;
   command.client->Prepare(context);
@@ -41,10 +48,11 @@ int Run(const Command& command) {
       {"version", absl::StrCat(status.version(),
                                " (live: ", absl::StrJoin(status.live_versions(), ", "), ")")},
       {"updates", Updates(status)},
-      {"experiences",
-       absl::StrCat(status.integrated(), " integrated, ", status.queued(), " queued, ",
-                    status.ready(), " ready, ", status.training(), " in training, ", status.held(),
-                    " held, ", status.quarantined(), " quarantined")},
+      {"experiences", absl::StrCat(status.integrated(), " integrated, ", status.queued(),
+                                   " queued, ", status.ready(), " ready, ", status.training(),
+                                   " in training, ", status.held(), " held, ", status.quarantined(),
+                                   " quarantined, ", status.forgotten(), " forgotten")},
+      {"to forget", Forgetting(status)},
       {"oldest waiting", waited > 0 ? absl::FormatDuration(absl::Seconds(waited)) : "-"},
       {"queries",
        absl::StrCat(status.running_queries(), " running, ", status.waiting_queries(), " waiting")},
