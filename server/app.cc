@@ -134,9 +134,11 @@ absl::Status App::StartLearning() {
       .gate = gate_.get(),
       .retention = [this](const auto& cancelled) { return retention_->Get(cancelled); },
       .replay_share = options_.distiller.replay_share,
+      .rebuild = options_.rebuild,
       .metrics = metrics_.update(),
       .clock = clock_,
   };
+  deps.rebuild.max_retention_kl = options_.gate.max_retention_kl;
   IMPRINT_ASSIGN_OR_RETURN(updater_, update::Updater::Start(options_.scheduler, deps));
   updater_->AddListener([this](const store::JobRecord& job) {
     v1::Event event;

@@ -243,6 +243,12 @@ void AddUpdateFlags(CLI::App* app, ServerOptions* options) {
            "how far the efficacy of earlier experiences may fall");
   gate.Add("--gate.earlier_sample", options->gate.earlier_sample, 0, kMaxInt,
            "earlier experiences asked");
+
+  FlagGroup rebuild(app, "Making a version again");
+  rebuild.Add("--rebuild.on_retention", options->rebuild.on_retention,
+              "whether a job that fails for drift is tried again from an older version");
+  rebuild.Add("--rebuild.anchor_drift", options->rebuild.anchor_drift, 0, 1,
+              "share of --gate.max_retention_kl that this older version may have used");
 }
 
 // What no single flag can tell; empty: all is well.

@@ -20,6 +20,7 @@
 #include "server/rpc/service_deps.h"
 #include "server/update/distiller.h"
 #include "server/update/gate.h"
+#include "server/update/rebuild_policy.h"
 #include "server/update/scheduler.h"
 
 namespace imprint {
@@ -55,6 +56,8 @@ struct ServerOptions {
   // Share of the device that training gets while queries never pause.
   double compute_share = 0.5;
   update::GateOptions gate;
+  // Its budget is the gate's.
+  update::RebuildOptions rebuild;
 };
 
 // The process is to end: with a text (help, version, or an error) and its exit code.

@@ -3,6 +3,8 @@
 
 // imprint experiences: what the server was told.
 
+#include <unistd.h>
+
 #include <iostream>
 #include <memory>
 
@@ -12,6 +14,7 @@
 #include "client/cli/output.h"
 #include "client/cli/table.h"
 #include "client/cli/text_width.h"
+#include "client/cli/wait.h"
 
 namespace imprint::client {
 namespace {
@@ -35,6 +38,23 @@ struct ListFlags {
   std::vector<std::string> labels;
   int64_t limit = 0;
 };
+
+struct ForgetFlags {
+  std::string name;
+  std::string request_id;
+  std::vector<std::string> labels;
+  bool yes = false;
+  bool wait = false;
+};
+
+// Asks on the terminal; false where there is none.
+bool Confirmed(const char* question) {
+  if (isatty(STDIN_FILENO) == 0) return false;
+  std::cerr << question << " [y/N] " << std::flush;
+  std::string answer;
+  std::getline(std::cin, answer);
+  return answer == "y" || answer == "yes";
+}
 
 std::string Content(const v1::Experience& experience) {
   if (experience.content().has_text()) return experience.content().text();
@@ -156,6 +176,37 @@ int Release(const Command& command, const std::string& name) {
   return kOk;
 }
 
+int Forget(const Command& command, const ForgetFlags& flags) {
+  v1::ForgetExperienceRequest request;
+  if (!flags.name.empty()) request.set_name(ResourceName("experiences", flags.name));
+  request.set_request_id(flags.request_id);
+  if (absl::Status status = ParseLabels(flags.labels, *request.mutable_labels()); !status.ok()) {
+    return Command::Fail(kUsage, status.message());
+  }
+  if (request.name().empty() && request.request_id().empty() && request.labels().empty()) {
+    return Command::Fail(kUsage, "say which: a name, --request_id or --label");
+  }
+  if (!flags.yes && !Confirmed("This cannot be undone. Forget?")) {
+    return Command::Fail(kUsage, "nothing is forgotten; say --yes");
+  }
+  grpc::ClientContext context;
+  command.client->Prepare(context);
+  v1::ForgetExperienceResponse response;
+  const grpc::Status status =
+      command.client->imprint().ForgetExperience(&context, request, &response);
+  if (!status.ok()) return command.Fail(status);
+  if (command.json) {
+    Command::PrintJson(response);
+  } else {
+    for (const std::string& name : response.experiences()) {
+      std::cout << name << " is forgotten\n";
+    }
+    if (response.experiences().empty()) std::cout << "nothing fits\n";
+    if (response.rebuild_needed()) std::cout << "the version is made again without it\n";
+  }
+  return flags.wait ? AwaitForgotten(command) : kOk;
+}
+
 }  // namespace
 
 void AddExperiences(CLI::App& app, Command& command) {
@@ -180,6 +231,20 @@ void AddExperiences(CLI::App& app, Command& command) {
   show->add_option("name", *shown, "experiences/N, or N")->type_name("")->required();
   show->callback(
       [&command, shown] { command.run = [&command, shown] { return Show(command, *shown); }; });
+
+  auto forgotten = std::make_shared<ForgetFlags>();
+  CLI::App* forget =
+      verb->add_subcommand("forget", "drop what was said, and make the version again without it");
+  forget->add_option("name", forgotten->name, "experiences/N, or N");
+  forget->add_option("--request_id", forgotten->request_id, "the id it was injected with");
+  forget->add_option("--label", forgotten->labels, "all with this key=value; may be repeated")
+      ->allow_extra_args(false);
+  forget->add_flag("--yes", forgotten->yes, "do not ask");
+  forget->add_flag("--wait", forgotten->wait,
+                   "return when it is out of the weights and of the server's files");
+  forget->callback([&command, forgotten] {
+    command.run = [&command, forgotten] { return Forget(command, *forgotten); };
+  });
 
   auto released = std::make_shared<std::string>();
   CLI::App* release =

@@ -10,10 +10,12 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
 #include "client/cli/command.h"
 #include "client/cli/inject_source.h"
 #include "client/cli/output.h"
 #include "client/cli/wait.h"
+#include "google/protobuf/util/time_util.h"
 
 namespace imprint::client {
 namespace {
@@ -23,8 +25,23 @@ struct InjectFlags {
   std::string text;
   std::string request_id;
   std::vector<std::string> labels;
+  std::string supersedes;
+  std::string ttl;
   std::string wait = "accepted";
 };
+
+// Fills `request`; INVALID_ARGUMENT: not a duration.
+absl::Status SetTtl(const std::string& word, v1::InjectContextRequest& request) {
+  if (word.empty()) return absl::OkStatus();
+  absl::Duration ttl;
+  if (!absl::ParseDuration(word, &ttl) || ttl <= absl::ZeroDuration()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("--ttl is \"", word, "\"; give a duration such as 90s, 30m or 720h"));
+  }
+  *request.mutable_ttl() =
+      google::protobuf::util::TimeUtil::MicrosecondsToDuration(absl::ToInt64Microseconds(ttl));
+  return absl::OkStatus();
+}
 
 WaitFor ParseWait(const std::string& word) {
   if (word == "ready") return WaitFor::kReady;
@@ -83,10 +100,20 @@ int Run(const Command& command, const InjectFlags& flags) {
     }
     requests->front().set_request_id(flags.request_id);
   }
+  if (!flags.supersedes.empty()) {
+    if (requests->size() != 1) {
+      return Command::Fail(
+          kUsage, absl::StrCat("--supersedes goes with one experience, not ", requests->size()));
+    }
+    requests->front().set_supersedes(flags.supersedes);
+  }
   std::vector<v1::Experience> experiences;
   ProgressBar bar(!command.json && requests->size() > 1);
   for (v1::InjectContextRequest& request : *requests) {
     if (absl::Status status = ParseLabels(flags.labels, *request.mutable_labels()); !status.ok()) {
+      return Command::Fail(kUsage, status.message());
+    }
+    if (absl::Status status = SetTtl(flags.ttl, request); !status.ok()) {
       return Command::Fail(kUsage, status.message());
     }
     grpc::ClientContext context;
@@ -132,6 +159,11 @@ void AddInject(CLI::App& app, Command& command) {
   inject->add_option("--label", flags->labels, "may be given several times")
       ->type_name("KEY=VALUE")
       ->allow_extra_args(false);
+  inject->add_option(
+      "--supersedes", flags->supersedes,
+      "experiences/N, or the request_id, of what this one replaces: it is forgotten\n"
+      "when this one goes into the weights");
+  inject->add_option("--ttl", flags->ttl, "forget it after so long: 90s, 30m, 720h");
   inject
       ->add_option("--wait", flags->wait,
                    "until all is durable (accepted), its target sentences are written (ready), or "

@@ -92,6 +92,10 @@ void PrintJob(const v1::Job& job) {
       {"version", job.version() > 0
                       ? absl::StrCat(job.version(), ", made from ", job.parent_version())
                       : absl::StrCat("none, begun from ", job.parent_version())},
+      {"kind", job.trigger() == v1::JOB_TRIGGER_UNSPECIFIED
+                   ? EnumName(*v1::JobKind_descriptor(), job.kind())
+                   : absl::StrCat(EnumName(*v1::JobKind_descriptor(), job.kind()), ", for ",
+                                  EnumName(*v1::JobTrigger_descriptor(), job.trigger()))},
       {"attempt", absl::StrCat(job.attempt())},
       {"created", FormatTime(job.create_time().seconds())},
       {"changed", FormatTime(job.update_time().seconds())},
@@ -101,6 +105,9 @@ void PrintJob(const v1::Job& job) {
     rows.push_back({"efficacy", FormatOptional(report.has_efficacy(), report.efficacy())});
     rows.push_back({"earlier efficacy",
                     FormatOptional(report.has_earlier_efficacy(), report.earlier_efficacy())});
+    if (report.has_forgotten_efficacy()) {
+      rows.push_back({"forgotten efficacy", FormatOptional(true, report.forgotten_efficacy())});
+    }
     rows.push_back(
         {"retention", absl::StrFormat("KL %.4f nats per token, perplexity x %.3f",
                                       report.retention_kl(), report.retention_perplexity_ratio())});

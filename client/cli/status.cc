@@ -24,6 +24,13 @@ std::string Updates(const v1::GetStatusResponse& status) {
   return text;
 }
 
+std::string Forgetting(const v1::GetStatusResponse& status) {
+  if (status.forgotten_in_weights() > 0) {
+    return absl::StrCat(status.forgotten_in_weights(), " in the weights still");
+  }
+  return status.forgotten_in_files() ? "out of the weights, in files still" : "-";
+}
+
 int Run(const Command& command) {
   grpc::ClientContext context;
   command.client->Prepare(context);
@@ -50,7 +57,9 @@ int Run(const Command& command) {
                     waited > 0 ? absl::StrCat(", the oldest for ",
                                               absl::FormatDuration(absl::Seconds(waited)))
                                : "")},
-      {"set aside", absl::StrCat(status.held(), " held, ", status.quarantined(), " quarantined")},
+      {"set aside", absl::StrCat(status.held(), " held, ", status.quarantined(), " quarantined, ",
+                                 status.forgotten(), " forgotten")},
+      {"to forget", Forgetting(status)},
       {"queries",
        absl::StrCat(status.running_queries(), " running, ", status.waiting_queries(), " waiting")},
   };

@@ -7,9 +7,12 @@
 #include <memory>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "client/cli/command.h"
 #include "client/cli/covered.h"
 #include "client/cli/output.h"
+#include "client/cli/table.h"
 #include "client/cli/wait.h"
 #include "nlohmann/json.hpp"
 
@@ -87,6 +90,44 @@ int RunNow(const Command& command) {
   return kOk;
 }
 
+struct RebuildFlags {
+  std::string anchor;
+  bool dry_run = false;
+  bool wait = false;
+};
+
+void PrintCost(const v1::RebuildCost& cost) {
+  const auto known = [](bool has, const std::string& text) { return has ? text : "not known yet"; };
+  const std::vector<std::vector<std::string>> rows = {
+      {"from", absl::StrCat("versions/", cost.anchor())},
+      {"experiences", absl::StrCat(cost.experiences())},
+      {"target tokens", absl::StrCat(cost.target_tokens())},
+      {"steps", known(cost.has_steps(), absl::StrCat("about ", cost.steps()))},
+      {"trained tokens",
+       known(cost.has_trained_tokens(), absl::StrCat("about ", cost.trained_tokens()))},
+      {"seconds", known(cost.has_seconds(), absl::StrFormat("about %.0f", cost.seconds()))},
+  };
+  std::cout << FormatFields(rows);
+}
+
+int Rebuild(const Command& command, const RebuildFlags& flags) {
+  grpc::ClientContext context;
+  command.client->Prepare(context);
+  v1::RebuildVersionRequest request;
+  if (!flags.anchor.empty()) request.set_anchor(ResourceName("versions", flags.anchor));
+  request.set_dry_run(flags.dry_run);
+  v1::RebuildVersionResponse response;
+  const grpc::Status status = command.client->admin().RebuildVersion(&context, request, &response);
+  if (!status.ok()) return command.Fail(status);
+  if (command.json) {
+    Command::PrintJson(response);
+  } else {
+    PrintCost(response.cost());
+    if (response.has_job()) std::cout << response.job().name() << " does it\n" << std::flush;
+  }
+  return flags.wait && response.has_job() ? AwaitJob(command, response.job().name()) : kOk;
+}
+
 }  // namespace
 
 void AddUpdates(CLI::App& app, Command& command) {
@@ -114,6 +155,17 @@ void AddUpdates(CLI::App& app, Command& command) {
       return status.ok() ? kOk : command.Fail(status);
     };
   });
+  auto flags = std::make_shared<RebuildFlags>();
+  CLI::App* rebuild = verb->add_subcommand(
+      "rebuild", "make the version again from an older one and the stored target sentences");
+  rebuild->add_option("--anchor", flags->anchor,
+                      "versions/N, or N, to start from; 0: the base; without: the newest that\n"
+                      "carries little drift");
+  rebuild->add_flag("--dry_run", flags->dry_run, "only say what it costs");
+  rebuild->add_flag("--wait", flags->wait, "return when it is done");
+  rebuild->callback(
+      [&command, flags] { command.run = [&command, flags] { return Rebuild(command, *flags); }; });
+
   auto wait = std::make_shared<bool>(false);
   CLI::App* run = verb->add_subcommand("run", "train all that is accepted by now");
   run->add_flag("--wait", *wait, "return when all of it is integrated, or cannot be (exit code 1)");

@@ -196,4 +196,65 @@ int Await(const Command& command, WaitFor wait_for, std::vector<v1::Experience>&
   return kFailed;
 }
 
+int AwaitForgotten(const Command& command) {
+  ProgressBar bar(!command.json);
+  while (true) {
+    grpc::ClientContext context;
+    command.client->Prepare(context);
+    v1::GetStatusResponse status;
+    const grpc::Status asked = command.client->admin().GetStatus(&context, {}, &status);
+    if (!asked.ok()) {
+      bar.Clear();
+      return command.Fail(asked);
+    }
+    if (status.forgotten_in_weights() == 0 && !status.forgotten_in_files()) break;
+    if (status.updates_paused() && status.running_job().empty() &&
+        status.forgotten_in_weights() > 0) {
+      bar.Clear();
+      return Command::Fail(kFailed, absl::StrCat(status.forgotten_in_weights(),
+                                                 " forgotten are in the weights still: updates "
+                                                 "are paused (imprint updates resume)"));
+    }
+    std::string words = status.forgotten_in_weights() > 0 ? "in the weights" : "in files";
+    const double fraction = JobFraction(command, words);
+    bar.Show(fraction, words);
+    absl::SleepFor(kPollEvery);
+  }
+  bar.Clear();
+  return kOk;
+}
+
+int AwaitJob(const Command& command, const std::string& name) {
+  ProgressBar bar(!command.json);
+  while (true) {
+    grpc::ClientContext context;
+    command.client->Prepare(context);
+    v1::GetJobRequest request;
+    request.set_name(name);
+    v1::GetJobResponse response;
+    const grpc::Status asked = command.client->admin().GetJob(&context, request, &response);
+    if (!asked.ok()) {
+      bar.Clear();
+      return command.Fail(asked);
+    }
+    const v1::Job& job = response.job();
+    if (job.state() == v1::JOB_STATE_COMMITTED) break;
+    const std::string state = EnumName(*v1::JobState_descriptor(), job.state());
+    if (job.state() >= v1::JOB_STATE_REJECTED) {
+      bar.Clear();
+      return Command::Fail(kFailed, absl::StrCat(name, " is ", state, ": ", job.state_reason()));
+    }
+    if (const std::string blocked = Blocked(command); !blocked.empty()) {
+      bar.Clear();
+      return Command::Fail(kFailed, absl::StrCat(name, " waits: ", blocked));
+    }
+    std::string words = state;
+    const double fraction = JobFraction(command, words);
+    bar.Show(fraction, words);
+    absl::SleepFor(kPollEvery);
+  }
+  bar.Clear();
+  return kOk;
+}
+
 }  // namespace imprint::client

@@ -39,6 +39,12 @@ int FailToAsk(const Command& command, const grpc::Status& status);
 // on standard error which did not, and why.
 int Await(const Command& command, WaitFor wait_for, std::vector<v1::Experience>& experiences);
 
+// Waits until nothing that was forgotten is in the current version or in the server's files.
+int AwaitForgotten(const Command& command);
+
+// Waits until the job is over; kOk only when it is COMMITTED.
+int AwaitJob(const Command& command, const std::string& name);
+
 }  // namespace imprint::client
 
 #endif  // IMPRINT_CLIENT_CLI_WAIT_H_

@@ -9,6 +9,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "common/resource_name.h"
 #include "common/status_macros.h"
 
 namespace imprint::experience {
@@ -23,6 +24,8 @@ std::string MakeRequestId() {
 // `stored` again, if it is what was asked for.
 absl::StatusOr<store::ExperienceRecord> Repetition(const store::ExperienceRecord& stored,
                                                    const std::string& body_digest) {
+  // Of a forgotten one nothing is kept that a body could be compared with.
+  if (stored.state() == store::STORED_STATE_FORGOTTEN) return stored;
   if (stored.body_digest() == body_digest) return stored;
   return absl::AlreadyExistsError(absl::StrCat(
       "request_id \"", stored.request_id(), "\" was used for experiences/", stored.sequence(),
@@ -35,12 +38,36 @@ AppendBatch::AppendBatch(const store::Store* store, absl::Time now, int64_t room
                          int64_t max_waiting)
     : store_(store), now_(now), room_(room), max_waiting_(max_waiting) {}
 
-void AppendBatch::Add(store::Transaction& transaction, store::ExperienceRecord record) {
-  outcomes_.push_back(Stage(transaction, std::move(record)));
+void AppendBatch::Add(store::Transaction& transaction, store::ExperienceRecord record,
+                      const std::string& supersedes) {
+  outcomes_.push_back(Stage(transaction, std::move(record), supersedes));
+}
+
+absl::StatusOr<int64_t> AppendBatch::FindRequest(const std::string& request_id) const {
+  if (auto found = added_by_request_.find(request_id); found != added_by_request_.end()) {
+    return added_[found->second].sequence();
+  }
+  IMPRINT_ASSIGN_OR_RETURN(const std::optional<int64_t> stored, store_->FindRequest(request_id));
+  return stored.value_or(0);
+}
+
+absl::StatusOr<int64_t> AppendBatch::FindSuperseded(store::Transaction& transaction,
+                                                    const std::string& reference) const {
+  int64_t sequence = 0;
+  const absl::StatusOr<int64_t> named = ParseResourceName(kExperiences, reference);
+  if (named.ok()) {
+    if (transaction.GetExperience(*named).ok()) sequence = *named;
+  } else {
+    IMPRINT_ASSIGN_OR_RETURN(sequence, FindRequest(reference));
+  }
+  if (sequence != 0) return sequence;
+  return absl::NotFoundError(
+      absl::StrCat("there is no experience \"", reference, "\" that could be superseded"));
 }
 
 AppendBatch::Outcome AppendBatch::Stage(store::Transaction& transaction,
-                                        store::ExperienceRecord record) {
+                                        store::ExperienceRecord record,
+                                        const std::string& supersedes) {
   if (record.request_id().empty()) record.set_request_id(MakeRequestId());
   if (auto found = added_by_request_.find(record.request_id()); found != added_by_request_.end()) {
     absl::StatusOr<store::ExperienceRecord> repeated =
@@ -60,6 +87,11 @@ AppendBatch::Outcome AppendBatch::Stage(store::Transaction& transaction,
     return {.settled = absl::ResourceExhaustedError(
                 absl::StrCat("too many experiences wait for generation or training; the limit is ",
                              max_waiting_, " (--inject.max_waiting)"))};
+  }
+  if (!supersedes.empty()) {
+    const absl::StatusOr<int64_t> older = FindSuperseded(transaction, supersedes);
+    if (!older.ok()) return {.settled = older.status()};
+    record.set_supersedes(*older);
   }
   record.set_sequence(transaction.NextSequence());
   record.set_state(store::STORED_STATE_QUEUED);

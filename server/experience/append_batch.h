@@ -26,8 +26,10 @@ class AppendBatch {
   AppendBatch(const store::Store* store, absl::Time now, int64_t room, int64_t max_waiting);
 
   // `record` gets its place in the log, unless its request_id is there already: then the
-  // outcome is the stored record, or ALREADY_EXISTS when the bodies differ.
-  void Add(store::Transaction& transaction, store::ExperienceRecord record);
+  // outcome is the stored record, or ALREADY_EXISTS when the bodies differ. `supersedes` as
+  // in ExperienceLog::Append.
+  void Add(store::Transaction& transaction, store::ExperienceRecord record,
+           const std::string& supersedes);
 
   // Outcomes in the order of Add. `written` is the transaction's: where it is an error, no
   // append that was new has happened.
@@ -43,7 +45,12 @@ class AppendBatch {
     absl::StatusOr<store::ExperienceRecord> settled = absl::UnknownError("");
   };
 
-  Outcome Stage(store::Transaction& transaction, store::ExperienceRecord record);
+  Outcome Stage(store::Transaction& transaction, store::ExperienceRecord record,
+                const std::string& supersedes);
+  // Where the record of a request_id is; 0: nowhere.
+  absl::StatusOr<int64_t> FindRequest(const std::string& request_id) const;
+  absl::StatusOr<int64_t> FindSuperseded(store::Transaction& transaction,
+                                         const std::string& reference) const;
 
   const store::Store* const store_;
   const absl::Time now_;

@@ -56,7 +56,8 @@ ExperienceLog::~ExperienceLog() {
   }
 }
 
-void ExperienceLog::Append(store::ExperienceRecord record, AppendCallback done) {
+void ExperienceLog::Append(store::ExperienceRecord record, AppendCallback done,
+                           std::string supersedes) {
   absl::Status refused;
   {
     absl::MutexLock lock(&mutex_);
@@ -67,7 +68,7 @@ void ExperienceLog::Append(store::ExperienceRecord record, AppendCallback done) 
           absl::StrCat(appends_.size(), " appends wait for the disk; the limit is ",
                        options_.max_pending_appends, " (--inject.max_pending_appends)"));
     } else {
-      appends_.push_back(PendingAppend{std::move(record), std::move(done)});
+      appends_.push_back(PendingAppend{std::move(record), std::move(done), std::move(supersedes)});
       append_or_stopping_.Signal();
       return;
     }
@@ -108,7 +109,9 @@ void ExperienceLog::WriteBatch(std::vector<PendingAppend> appends) {
   {
     absl::MutexLock lock(&write_mutex_);
     written = store_->Transact([&](store::Transaction& transaction) {
-      for (PendingAppend& append : appends) batch.Add(transaction, std::move(append.record));
+      for (PendingAppend& append : appends) {
+        batch.Add(transaction, std::move(append.record), append.supersedes);
+      }
       return absl::OkStatus();
     });
     if (written.ok()) Applied(batch.added());
@@ -212,6 +215,7 @@ absl::Status ExperienceLog::RecordEfficacy(const std::map<int64_t, double>& effi
         absl::StatusOr<store::ExperienceRecord> record = transaction.GetExperience(sequence);
         if (absl::IsNotFound(record.status())) continue;
         IMPRINT_RETURN_IF_ERROR(record.status());
+        if (record->state() == store::STORED_STATE_FORGOTTEN) continue;
         record->set_efficacy(efficacy);
         record->set_efficacy_version(version);
         transaction.PutExperience(*record);

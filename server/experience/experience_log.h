@@ -13,8 +13,14 @@
 //   INTEGRATED  -> HELD         a rollback left it out of the current version
 //   HELD, READY -> INTEGRATED   a rollback brought in a version that contains it
 //   HELD, QUARANTINED -> READY  released (QUEUED where it has no targets yet)
-//   (FORGOTTEN is the end; no transition into it exists yet)
+//   any         -> FORGOTTEN    by a caller, at the end of its time to live, or when what
+//                               supersedes it goes into the weights; the end
 // TRAINING is READY and member of the running job; it is not durable.
+// A forgotten experience leaves a tombstone: its sequence and request_id, when and why. Its
+// content, labels, caller's sentences and targets are gone with the transaction, its probes
+// at the latest when no version that is served contains it.
+// An experience that a QUEUED or READY one supersedes is neither pending nor trained nor
+// defended, but is there again when that one is set aside.
 // Changes that depend on the current version are staged into the transaction that
 // moves it (StageIntegrated, StageMembership), so a crash cannot part the two.
 
@@ -55,6 +61,13 @@ struct ExperienceLogOptions {
   int64_t max_waiting = 100000;
 };
 
+// Which experiences are to be forgotten. At least one field is set; all that are must fit.
+struct ForgetSelector {
+  int64_t sequence = 0;
+  std::string request_id = {};
+  Labels labels = {};
+};
+
 struct StateCounts {
   int64_t queued = 0;
   int64_t ready = 0;  // with those in training
@@ -85,8 +98,10 @@ class ExperienceLog {
   // Appends durably, then calls `done`. `record` brings content, labels,
   // caller's sentences, request_id (empty: one is made) and body_digest; the log
   // sets sequence, state and times. Same request_id and digest: the stored record
-  // again; another digest: ALREADY_EXISTS. Concurrent appends share one sync.
-  void Append(store::ExperienceRecord record, AppendCallback done);
+  // again, or what is left of it when it was forgotten; another digest: ALREADY_EXISTS.
+  // `supersedes` is the name or the request_id of an older experience, NOT_FOUND when there
+  // is none; empty: it supersedes none. Concurrent appends share one sync.
+  void Append(store::ExperienceRecord record, AppendCallback done, std::string supersedes = "");
 
   absl::StatusOr<store::ExperienceRecord> Get(int64_t sequence) const;
 
@@ -108,7 +123,7 @@ class ExperienceLog {
   void AwaitQueued(int64_t after, absl::Time deadline) const;
   void WakeWaiters();
 
-  // READY experiences in order, those in training among them.
+  // READY experiences in order, those in training among them, those that are superseded not.
   struct ReadyExperience {
     int64_t sequence;
     absl::Time accepted;
@@ -128,13 +143,30 @@ class ExperienceLog {
   // HELD or QUARANTINED -> READY, or QUEUED where it has no targets; FAILED_PRECONDITION
   // from any other state.
   absl::StatusOr<store::ExperienceRecord> Release(int64_t sequence);
+  // Those that `selector` fits, in order; forgotten ones by sequence or request_id only, since
+  // they have no labels. NOT_FOUND where the sequence or the request_id is of none.
+  absl::StatusOr<std::vector<int64_t>> Select(const ForgetSelector& selector) const;
+
+  // Makes tombstones of `sequences`, in one synced transaction; those that are one already
+  // stay as they are. `keep_probes` tells of which the probes are still to be asked.
+  // NOT_FOUND when one is not there: then nothing is forgotten. Gives what is left of them.
+  absl::StatusOr<std::vector<store::ExperienceRecord>> Forget(
+      const std::vector<int64_t>& sequences, const std::string& reason,
+      absl::FunctionRef<bool(int64_t sequence)> keep_probes);
+  // The same within another's transaction. Call Refresh after it.
+  absl::Status StageForget(store::Transaction& transaction, int64_t sequence,
+                           const std::string& reason, bool keep_probes);
+  // Deletes the probes that a forgotten experience has kept.
+  absl::Status StageDropProbes(store::Transaction& transaction, int64_t sequence);
+
   // Records what was measured on `version`, by sequence; nothing else of the rows changes.
-  // Sequences that are not there are left out.
+  // Sequences that are not there, and forgotten ones, are left out.
   absl::Status RecordEfficacy(const std::map<int64_t, double>& efficacies, int64_t version);
 
-  // READY -> INTEGRATED for `sequences`, within the transaction that commits `version`.
-  // FAILED_PRECONDITION when one of them is not READY. Call Refresh after the transaction,
-  // whatever its outcome.
+  // READY -> INTEGRATED for `sequences`, within the transaction that commits `version`; of
+  // those that are INTEGRATED already, because it was made again, only the efficacy changes.
+  // FAILED_PRECONDITION for any other state. Call Refresh after the transaction, whatever its
+  // outcome.
   absl::Status StageIntegrated(store::Transaction& transaction,
                                const std::vector<int64_t>& sequences, int64_t version,
                                const std::map<int64_t, double>& efficacies);
@@ -142,6 +174,10 @@ class ExperienceLog {
   // READY, within the transaction that ends their job. Call Refresh as above.
   absl::Status StageSetAside(store::Transaction& transaction, const std::vector<int64_t>& sequences,
                              store::StoredState state, const std::string& reason);
+  // HELD -> READY for those of `sequences` that are HELD, within the transaction that holds
+  // them back for a version that they are to be trained into again. Call Refresh as above.
+  absl::Status StageReleaseHeld(store::Transaction& transaction,
+                                const std::vector<int64_t>& sequences);
   // Makes states agree with a current version that contains exactly the experiences
   // for which `contained` is true: INTEGRATED -> HELD, HELD or READY -> INTEGRATED. Gives
   // how many became HELD. Call Refresh after the transaction, whatever its outcome.
@@ -156,9 +192,13 @@ class ExperienceLog {
   bool IsTraining(int64_t sequence) const;
 
   // QUEUED, READY and TRAINING experiences that carry all of `labels`, newest first,
-  // at most `limit`. Never HELD, quarantined or forgotten ones.
+  // at most `limit`. Never HELD, quarantined, forgotten, superseded or expired ones.
   absl::StatusOr<std::vector<store::ExperienceRecord>> Pending(const Labels& labels,
                                                                int limit) const;
+
+  // Whether an experience that is QUEUED or READY supersedes it.
+  bool IsSuperseded(int64_t sequence) const;
+  bool IsForgotten(int64_t sequence) const;
 
   StateCounts Counts() const;
   // When the oldest QUEUED or READY experience was accepted; nullopt: none waits.
@@ -171,6 +211,7 @@ class ExperienceLog {
   struct PendingAppend {
     store::ExperienceRecord record;
     AppendCallback done;
+    std::string supersedes;
   };
 
   ExperienceLog(store::Store* store, const ExperienceLogOptions& options, const Clock* clock,

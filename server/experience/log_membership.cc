@@ -19,8 +19,10 @@ absl::Status ExperienceLog::StageIntegrated(store::Transaction& transaction,
   const absl::Time now = clock_->Now();
   for (int64_t sequence : sequences) {
     IMPRINT_ASSIGN_OR_RETURN(store::ExperienceRecord record, transaction.GetExperience(sequence));
-    IMPRINT_RETURN_IF_ERROR(MoveTo(store::STORED_STATE_INTEGRATED, "", now, record));
-    record.set_version(version);
+    if (record.state() != store::STORED_STATE_INTEGRATED) {
+      IMPRINT_RETURN_IF_ERROR(MoveTo(store::STORED_STATE_INTEGRATED, "", now, record));
+      record.set_version(version);
+    }
     if (auto efficacy = efficacies.find(sequence); efficacy != efficacies.end()) {
       record.set_efficacy(efficacy->second);
       record.set_efficacy_version(version);
@@ -77,6 +79,19 @@ absl::StatusOr<int64_t> ExperienceLog::StageMembership(
     }
   }
   return held;
+}
+
+absl::Status ExperienceLog::StageReleaseHeld(store::Transaction& transaction,
+                                             const std::vector<int64_t>& sequences) {
+  const absl::Time now = clock_->Now();
+  for (int64_t sequence : sequences) {
+    IMPRINT_ASSIGN_OR_RETURN(store::ExperienceRecord record, transaction.GetExperience(sequence));
+    if (record.state() != store::STORED_STATE_HELD) continue;
+    IMPRINT_RETURN_IF_ERROR(MoveTo(store::STORED_STATE_READY, "", now, record));
+    transaction.PutExperience(record);
+    MarkStaged(sequence);
+  }
+  return absl::OkStatus();
 }
 
 void ExperienceLog::MarkStaged(int64_t sequence) {

@@ -93,6 +93,7 @@ std::vector<ExperienceLog::ReadyExperience> ExperienceLog::Ready() const {
   std::vector<ReadyExperience> ready;
   ready.reserve(index_.ready().size());
   for (const auto& [sequence, waiting] : index_.ready()) {
+    if (index_.superseded(sequence)) continue;
     ready.push_back({sequence, waiting.accepted, waiting.target_tokens});
   }
   return ready;
@@ -106,6 +107,7 @@ int64_t ExperienceLog::CountQueued(int64_t last) const {
 absl::StatusOr<std::vector<store::ExperienceRecord>> ExperienceLog::Pending(const Labels& labels,
                                                                             int limit) const {
   std::vector<int64_t> sequences;
+  const absl::Time now = clock_->Now();
   {
     absl::MutexLock lock(&mutex_);
     auto queued = index_.queued().rbegin();
@@ -115,7 +117,8 @@ absl::StatusOr<std::vector<store::ExperienceRecord>> ExperienceLog::Pending(cons
       const bool more_ready = ready != index_.ready().rend();
       if (!more_queued && !more_ready) break;
       auto& newest = more_queued && (!more_ready || queued->first > ready->first) ? queued : ready;
-      if (Carries(newest->second.labels, labels)) sequences.push_back(newest->first);
+      const bool outdated = index_.superseded(newest->first) || newest->second.expires <= now;
+      if (!outdated && Carries(newest->second.labels, labels)) sequences.push_back(newest->first);
       ++newest;
     }
   }
@@ -146,6 +149,16 @@ std::optional<absl::Time> ExperienceLog::OldestWaiting() const {
     oldest = oldest.has_value() ? std::min(*oldest, accepted) : accepted;
   }
   return oldest;
+}
+
+bool ExperienceLog::IsSuperseded(int64_t sequence) const {
+  absl::MutexLock lock(&mutex_);
+  return index_.superseded(sequence);
+}
+
+bool ExperienceLog::IsForgotten(int64_t sequence) const {
+  absl::MutexLock lock(&mutex_);
+  return index_.state(sequence) == store::STORED_STATE_FORGOTTEN;
 }
 
 int64_t ExperienceLog::last_sequence() const {

@@ -15,6 +15,11 @@ namespace {
 // Rows read at once while loading.
 constexpr size_t kLoadChunk = 256;
 
+absl::Time ExpireTime(const store::ExperienceRecord& record) {
+  const int64_t micros = store::ExpireTimeMicros(record);
+  return micros == 0 ? absl::InfiniteFuture() : absl::FromUnixMicros(micros);
+}
+
 absl::Status BadIndex(int64_t sequence, const char* what) {
   return absl::DataLossError(
       absl::StrCat("the experience log is damaged: experiences/", sequence, " ", what,
@@ -63,15 +68,27 @@ bool StateIndex::Apply(const store::ExperienceRecord& record) {
   const int64_t sequence = record.sequence();
   const store::StoredState before = state(sequence);
   SetState(sequence, record.state());
-  queued_.erase(sequence);
-  ready_.erase(sequence);
+  StopWaiting(sequence, queued_);
+  StopWaiting(sequence, ready_);
   if (record.state() == store::STORED_STATE_QUEUED || record.state() == store::STORED_STATE_READY) {
     WaitingMap& map = record.state() == store::STORED_STATE_QUEUED ? queued_ : ready_;
     map[sequence] = Waiting{.accepted = absl::FromUnixMicros(record.create_time_micros()),
                             .target_tokens = record.target_tokens(),
-                            .labels = {record.labels().begin(), record.labels().end()}};
+                            .labels = {record.labels().begin(), record.labels().end()},
+                            .supersedes = record.supersedes(),
+                            .expires = ExpireTime(record)};
+    if (record.supersedes() != 0) superseded_.insert(record.supersedes());
   }
   return before != record.state();
+}
+
+void StateIndex::StopWaiting(int64_t sequence, WaitingMap& map) {
+  const auto found = map.find(sequence);
+  if (found == map.end()) return;
+  if (const auto one = superseded_.find(found->second.supersedes); one != superseded_.end()) {
+    superseded_.erase(one);
+  }
+  map.erase(found);
 }
 
 store::StoredState StateIndex::state(int64_t sequence) const {

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "absl/container/btree_map.h"
+#include "absl/container/btree_set.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "server/store/store.h"
@@ -28,6 +29,8 @@ class StateIndex {
     absl::Time accepted;
     int32_t target_tokens;
     std::map<std::string, std::string> labels;
+    int64_t supersedes;  // 0: none
+    absl::Time expires;
   };
   // By sequence.
   using WaitingMap = absl::btree_map<int64_t, Waiting>;
@@ -45,16 +48,21 @@ class StateIndex {
   int64_t last_sequence() const { return static_cast<int64_t>(states_.size()) - 1; }
   const WaitingMap& queued() const { return queued_; }
   const WaitingMap& ready() const { return ready_; }
+  // An experience that waits supersedes it.
+  bool superseded(int64_t sequence) const { return superseded_.contains(sequence); }
   int64_t waiting_count() const { return static_cast<int64_t>(queued_.size() + ready_.size()); }
 
  private:
   void SetState(int64_t sequence, store::StoredState state);
+  void StopWaiting(int64_t sequence, WaitingMap& map);
 
   // By sequence; the first one is of no experience.
   std::vector<uint8_t> states_ = {0};
   std::array<int64_t, store::StoredState_ARRAYSIZE> counts_ = {};
   WaitingMap queued_;
   WaitingMap ready_;
+  // Those that an experience in queued_ or ready_ supersedes, once for each.
+  absl::btree_multiset<int64_t> superseded_;
 };
 
 }  // namespace imprint::experience

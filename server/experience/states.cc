@@ -13,6 +13,7 @@ std::string StateName(store::StoredState state) {
 }
 
 bool IsLegalTransition(store::StoredState from, store::StoredState to) {
+  if (to == store::STORED_STATE_FORGOTTEN) return from != store::STORED_STATE_FORGOTTEN;
   switch (from) {
     case store::STORED_STATE_QUEUED:
       return to == store::STORED_STATE_READY || to == store::STORED_STATE_QUARANTINED;

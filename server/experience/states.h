@@ -18,6 +18,7 @@ namespace imprint::experience {
 // "QUEUED".
 std::string StateName(store::StoredState state);
 
+// Every state but FORGOTTEN itself can become FORGOTTEN.
 bool IsLegalTransition(store::StoredState from, store::StoredState to);
 
 // Sets state, reason and time of change. FAILED_PRECONDITION when the transition is not

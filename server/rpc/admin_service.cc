@@ -42,6 +42,11 @@ absl::Status GetStatus(const ServiceDeps& deps, v1::GetStatusResponse* response)
   response->set_integrated(counts.integrated);
   response->set_held(counts.held);
   response->set_quarantined(counts.quarantined);
+  response->set_forgotten(counts.forgotten);
+  IMPRINT_ASSIGN_OR_RETURN(const update::Updater::Forgetting forgetting,
+                           deps.updater->forgetting());
+  response->set_forgotten_in_weights(forgetting.in_weights);
+  response->set_forgotten_in_files(forgetting.in_files);
   response->set_last_sequence(deps.log->last_sequence());
   if (std::optional<absl::Time> oldest = deps.log->OldestWaiting()) {
     const absl::Duration age = std::max(absl::ZeroDuration(), deps.clock->Now() - *oldest);
@@ -95,6 +100,24 @@ absl::Status RunUpdate(const ServiceDeps& deps, v1::RunUpdateResponse* response)
   for (const auto& ready : deps.log->Ready()) waiting += ready.sequence <= last ? 1 : 0;
   response->set_waiting(waiting);
   return absl::OkStatus();
+}
+
+absl::Status Rebuild(const ServiceDeps& deps, const v1::RebuildVersionRequest& request,
+                     v1::RebuildVersionResponse* response) {
+  std::optional<int64_t> anchor;
+  if (!request.anchor().empty()) {
+    IMPRINT_ASSIGN_OR_RETURN(anchor, ParseNameField("anchor", ToAbsl(kVersions), request.anchor()));
+    if (*anchor != 0) {
+      IMPRINT_RETURN_IF_ERROR(
+          Found(deps.store->GetVersion(*anchor), ToAbsl(kVersions), *anchor, kReasonVersionNotFound)
+              .status());
+    }
+  }
+  IMPRINT_ASSIGN_OR_RETURN(const update::Updater::PlannedRebuild planned,
+                           deps.updater->Rebuild(anchor, request.dry_run()));
+  *response->mutable_cost() = ToProto(planned.cost);
+  if (request.dry_run()) return absl::OkStatus();
+  return GetJob(deps, planned.job, response->mutable_job());
 }
 
 VersionState StateOf(int64_t number, int64_t current, const std::vector<int64_t>& live) {
@@ -207,6 +230,13 @@ grpc::ServerUnaryReactor* AdminServiceImpl::RunUpdate(grpc::CallbackServerContex
                                                       const v1::RunUpdateRequest*,
                                                       v1::RunUpdateResponse* response) {
   return RunOn(deps_.quick, context, [this, response] { return rpc::RunUpdate(deps_, response); });
+}
+
+grpc::ServerUnaryReactor* AdminServiceImpl::RebuildVersion(grpc::CallbackServerContext* context,
+                                                           const v1::RebuildVersionRequest* request,
+                                                           v1::RebuildVersionResponse* response) {
+  return RunOn(deps_.slow, context,
+               [this, request, response] { return Rebuild(deps_, *request, response); });
 }
 
 grpc::ServerUnaryReactor* AdminServiceImpl::ListVersions(grpc::CallbackServerContext* context,

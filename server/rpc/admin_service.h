@@ -37,6 +37,9 @@ class AdminServiceImpl final : public v1::AdminService::CallbackService {
   grpc::ServerUnaryReactor* RunUpdate(grpc::CallbackServerContext* context,
                                       const v1::RunUpdateRequest* request,
                                       v1::RunUpdateResponse* response) override;
+  grpc::ServerUnaryReactor* RebuildVersion(grpc::CallbackServerContext* context,
+                                           const v1::RebuildVersionRequest* request,
+                                           v1::RebuildVersionResponse* response) override;
   grpc::ServerUnaryReactor* ListVersions(grpc::CallbackServerContext* context,
                                          const v1::ListVersionsRequest* request,
                                          v1::ListVersionsResponse* response) override;

@@ -11,6 +11,7 @@
 #include "google/protobuf/io/coded_stream.h"
 #include "google/protobuf/io/zero_copy_stream_impl_lite.h"
 #include "google/protobuf/util/time_util.h"
+#include "server/store/store.h"
 #include "server/text/prompt.h"
 
 namespace imprint::rpc {
@@ -71,6 +72,25 @@ v1::JobState ToProto(store::StoredJobState state) {
   }
 }
 
+v1::JobKind ToProto(store::StoredJobKind kind) {
+  return kind == store::STORED_JOB_KIND_REBUILD ? v1::JOB_KIND_REBUILD : v1::JOB_KIND_UPDATE;
+}
+
+v1::JobTrigger ToProto(store::StoredTrigger trigger) {
+  switch (trigger) {
+    case store::STORED_TRIGGER_COMMAND:
+      return v1::JOB_TRIGGER_COMMAND;
+    case store::STORED_TRIGGER_FORGET:
+      return v1::JOB_TRIGGER_FORGET;
+    case store::STORED_TRIGGER_SUPERSEDE:
+      return v1::JOB_TRIGGER_SUPERSEDE;
+    case store::STORED_TRIGGER_RETENTION:
+      return v1::JOB_TRIGGER_RETENTION;
+    default:
+      return v1::JOB_TRIGGER_UNSPECIFIED;
+  }
+}
+
 v1::JobProgress ToProto(const update::DistillProgress& progress) {
   v1::JobProgress proto;
   proto.set_step(progress.step);
@@ -97,12 +117,15 @@ v1::JobReport ToProto(const store::JobRecord& job, const store::JobReportRecord&
   proto.set_steps(record.steps());
   proto.set_trained_tokens(record.trained_tokens());
   *proto.mutable_phase_seconds() = record.phase_seconds();
-  for (int64_t sequence : job.sequences()) {
-    v1::ExperienceEfficacy& added = *proto.add_experience_efficacies();
-    added.set_experience(FormatResourceName(kExperiences, sequence));
-    auto measured = record.experience_efficacies().find(sequence);
-    if (measured != record.experience_efficacies().end()) added.set_efficacy(measured->second);
+  for (const auto* sequences : {&job.sequences(), &job.rebuilt()}) {
+    for (int64_t sequence : *sequences) {
+      v1::ExperienceEfficacy& added = *proto.add_experience_efficacies();
+      added.set_experience(FormatResourceName(kExperiences, sequence));
+      auto measured = record.experience_efficacies().find(sequence);
+      if (measured != record.experience_efficacies().end()) added.set_efficacy(measured->second);
+    }
   }
+  if (record.has_forgotten_efficacy()) proto.set_forgotten_efficacy(record.forgotten_efficacy());
   return proto;
 }
 
@@ -151,6 +174,7 @@ store::ExperienceRecord ToRecord(const v1::InjectContextRequest& request) {
     added.set_question(probe.question());
     added.set_answer(probe.expected_answer());
   }
+  if (request.has_ttl()) record.set_ttl_micros(TimeUtil::DurationToMicroseconds(request.ttl()));
   v1::InjectContextRequest body = request;
   body.clear_request_id();
   Sha256 digest;
@@ -185,7 +209,9 @@ v1::Experience ToProto(const store::ExperienceRecord& record, bool training, Con
   proto.set_sequence(record.sequence());
   proto.set_state(ToProto(record.state(), training));
   proto.set_state_reason(record.state_reason());
-  if (content == Content::kWith) SetContent(record, proto.mutable_content());
+  // Nothing is left of what a forgotten one said.
+  const bool has_content = record.state() != store::STORED_STATE_FORGOTTEN;
+  if (content == Content::kWith && has_content) SetContent(record, proto.mutable_content());
   *proto.mutable_labels() = record.labels();
   proto.set_request_id(record.request_id());
   *proto.mutable_create_time() = ToTimestamp(record.create_time_micros());
@@ -194,6 +220,12 @@ v1::Experience ToProto(const store::ExperienceRecord& record, bool training, Con
   proto.set_target_count(record.target_count());
   proto.set_probe_count(record.probe_count());
   if (record.has_efficacy()) proto.set_efficacy(record.efficacy());
+  if (const int64_t expires = store::ExpireTimeMicros(record); expires > 0) {
+    *proto.mutable_expire_time() = ToTimestamp(expires);
+  }
+  if (record.supersedes() != 0) {
+    proto.set_supersedes(FormatResourceName(kExperiences, record.supersedes()));
+  }
   return proto;
 }
 
@@ -265,6 +297,11 @@ v1::Job ToProto(const store::JobRecord& record,
   for (int64_t sequence : record.sequences()) {
     proto.add_experiences(FormatResourceName(kExperiences, sequence));
   }
+  proto.set_kind(ToProto(record.kind()));
+  proto.set_trigger(ToProto(record.trigger()));
+  for (int64_t sequence : record.rebuilt()) {
+    proto.add_rebuilt_experiences(FormatResourceName(kExperiences, sequence));
+  }
   *proto.mutable_create_time() = ToTimestamp(record.create_time_micros());
   *proto.mutable_update_time() = ToTimestamp(record.update_time_micros());
   proto.set_attempt(record.attempt());
@@ -272,6 +309,17 @@ v1::Job ToProto(const store::JobRecord& record,
     *proto.mutable_progress() = ToProto(running->progress);
   }
   if (record.has_report()) *proto.mutable_report() = ToProto(record, record.report());
+  return proto;
+}
+
+v1::RebuildCost ToProto(const update::RebuildCost& cost) {
+  v1::RebuildCost proto;
+  proto.set_anchor(cost.anchor);
+  proto.set_experiences(cost.experiences);
+  proto.set_target_tokens(cost.target_tokens);
+  if (cost.steps.has_value()) proto.set_steps(*cost.steps);
+  if (cost.trained_tokens.has_value()) proto.set_trained_tokens(*cost.trained_tokens);
+  if (cost.seconds.has_value()) proto.set_seconds(*cost.seconds);
   return proto;
 }
 

@@ -47,6 +47,8 @@ v1::ProbeResult ToProto(const probe::ProbeScore& score, int64_t version);
 v1::Job ToProto(const store::JobRecord& record,
                 const std::optional<update::Updater::Running>& running);
 
+v1::RebuildCost ToProto(const update::RebuildCost& cost);
+
 struct VersionState {
   bool current = false;
   bool live = false;

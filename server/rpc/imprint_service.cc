@@ -46,20 +46,54 @@ grpc::ServerUnaryReactor* ImprintServiceImpl::InjectContext(grpc::CallbackServer
     return Answer(context, valid);
   }
   grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
-  deps_.log->Append(ToRecord(*request), [reactor, request,
-                                         response](absl::StatusOr<store::ExperienceRecord> record) {
+  const auto answer = [reactor, request, response](absl::StatusOr<store::ExperienceRecord> record) {
     absl::Status status = record.status();
     if (absl::IsAlreadyExists(status)) {
       status = WithReason(std::move(status), kReasonRequestIdConflict,
                           {{"request_id", request->request_id()}});
+    } else if (absl::IsNotFound(status)) {
+      status = WithReason(std::move(status), kReasonExperienceNotFound,
+                          {{"resource", request->supersedes()}});
     }
     if (status.ok()) {
       // The caller has the content; it need not travel back.
       *response->mutable_experience() = ToProto(*record, /*training=*/false, Content::kWithout);
     }
     reactor->Finish(ToGrpcStatus(status));
-  });
+  };
+  deps_.log->Append(ToRecord(*request), answer, request->supersedes());
   return reactor;
+}
+
+grpc::ServerUnaryReactor* ImprintServiceImpl::ForgetExperience(
+    grpc::CallbackServerContext* context, const v1::ForgetExperienceRequest* request,
+    v1::ForgetExperienceResponse* response) {
+  return RunOn(deps_.slow, context,
+               [this, request, response] { return ForgetExperienceNow(*request, response); });
+}
+
+absl::Status ImprintServiceImpl::ForgetExperienceNow(const v1::ForgetExperienceRequest& request,
+                                                     v1::ForgetExperienceResponse* response) const {
+  IMPRINT_RETURN_IF_ERROR(ValidateForget(request));
+  experience::ForgetSelector selector;
+  if (!request.name().empty()) {
+    IMPRINT_ASSIGN_OR_RETURN(selector.sequence,
+                             ParseNameField("name", ToAbsl(kExperiences), request.name()));
+  }
+  selector.request_id = request.request_id();
+  selector.labels.insert(request.labels().begin(), request.labels().end());
+  const absl::StatusOr<update::Updater::Forgotten> forgotten = deps_.updater->Forget(selector);
+  if (absl::IsNotFound(forgotten.status())) {
+    return WithReason(
+        forgotten.status(), kReasonExperienceNotFound,
+        {{"resource", request.name().empty() ? request.request_id() : request.name()}});
+  }
+  IMPRINT_RETURN_IF_ERROR(forgotten.status());
+  for (const store::ExperienceRecord& tombstone : forgotten->experiences) {
+    response->add_experiences(FormatResourceName(kExperiences, tombstone.sequence()));
+  }
+  response->set_rebuild_needed(forgotten->rebuild);
+  return absl::OkStatus();
 }
 
 grpc::ServerWriteReactor<v1::QueryResponse>* ImprintServiceImpl::Query(

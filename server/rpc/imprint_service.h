@@ -30,8 +30,13 @@ class ImprintServiceImpl final : public v1::ImprintService::CallbackService {
   grpc::ServerUnaryReactor* ListExperiences(grpc::CallbackServerContext* context,
                                             const v1::ListExperiencesRequest* request,
                                             v1::ListExperiencesResponse* response) override;
+  grpc::ServerUnaryReactor* ForgetExperience(grpc::CallbackServerContext* context,
+                                             const v1::ForgetExperienceRequest* request,
+                                             v1::ForgetExperienceResponse* response) override;
 
  private:
+  absl::Status ForgetExperienceNow(const v1::ForgetExperienceRequest& request,
+                                   v1::ForgetExperienceResponse* response) const;
   absl::Status GetExperienceNow(const v1::GetExperienceRequest& request,
                                 v1::GetExperienceResponse* response) const;
   absl::Status ListExperiencesNow(const v1::ListExperiencesRequest& request,

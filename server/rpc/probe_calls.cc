@@ -39,6 +39,12 @@ absl::StatusOr<store::ExperienceRecord> GetExperience(const ServiceDeps& deps, i
 absl::Status ChangeProbeCount(int64_t sequence, int change, store::Transaction& transaction) {
   if (sequence == 0) return absl::OkStatus();
   IMPRINT_ASSIGN_OR_RETURN(store::ExperienceRecord record, transaction.GetExperience(sequence));
+  if (record.state() == store::STORED_STATE_FORGOTTEN) {
+    // One that its rebuild asks may go before; none is to come after.
+    if (change <= 0) return absl::OkStatus();
+    return absl::FailedPreconditionError(
+        absl::StrCat("experiences/", sequence, " is forgotten; it takes no probes"));
+  }
   record.set_probe_count(std::max(0, record.probe_count() + change));
   transaction.PutExperience(record);
   return absl::OkStatus();

@@ -207,6 +207,17 @@ absl::Status ValidateInject(const v1::InjectContextRequest& request, const Limit
                                           " bytes; the limit is ", kMaxRequestIdBytes));
   }
   CheckLabels("labels", request.labels(), &errors);
+  if (request.has_ttl() && (request.ttl().seconds() < 0 || request.ttl().nanos() < 0 ||
+                            (request.ttl().seconds() == 0 && request.ttl().nanos() < 1000) ||
+                            request.ttl().seconds() > kMaxTtlSeconds)) {
+    errors.Add("ttl", absl::StrCat("must be more than a microsecond and at most ", kMaxTtlSeconds,
+                                   " seconds"));
+  }
+  // A name is shorter than a request_id may be.
+  if (request.supersedes().size() > kMaxRequestIdBytes) {
+    errors.Add("supersedes", absl::StrCat("is ", request.supersedes().size(),
+                                          " bytes; give a name or a request_id"));
+  }
   CheckTargets(request, &errors);
   CheckCount("probes", request.probes_size(), kMaxProbes, &errors);
   int64_t bytes_beside = 0;
@@ -218,6 +229,18 @@ absl::Status ValidateInject(const v1::InjectContextRequest& request, const Limit
     bytes_beside += static_cast<int64_t>(request.probes(i).ByteSizeLong());
   }
   CheckBytes("targets", "targets and probes together", bytes_beside, limits, &errors);
+  return errors.ToStatus();
+}
+
+absl::Status ValidateForget(const v1::ForgetExperienceRequest& request) {
+  FieldErrors errors;
+  if (request.name().empty() && request.request_id().empty() && request.labels().empty()) {
+    errors.Add("name", "is empty; give a name, a request_id or labels");
+  }
+  CheckLabels("labels", request.labels(), &errors);
+  if (!request.name().empty()) {
+    errors.AddIfError("name", ParseResourceName(kExperiences, request.name()).status());
+  }
   return errors.ToStatus();
 }
 

@@ -32,6 +32,8 @@ inline constexpr int kMaxLabels = 32;
 inline constexpr int kMaxLabelKeyBytes = 63;
 inline constexpr int kMaxLabelValueBytes = 256;
 inline constexpr int kMaxRequestIdBytes = 128;
+// A hundred years.
+inline constexpr int64_t kMaxTtlSeconds = int64_t{100} * 365 * 24 * 3600;
 inline constexpr int kMaxTargets = 1000;
 inline constexpr int kMaxProbes = 100;
 inline constexpr int kMaxMessages = 1000;
@@ -43,6 +45,7 @@ inline constexpr int kMaxRunProbes = 1000;
 inline constexpr float kMaxTemperature = 2;
 
 absl::Status ValidateInject(const v1::InjectContextRequest& request, const Limits& limits);
+absl::Status ValidateForget(const v1::ForgetExperienceRequest& request);
 absl::Status ValidateQuery(const v1::QueryRequest& request, const Limits& limits);
 absl::Status ValidateScore(const v1::ScoreRequest& request, const Limits& limits);
 absl::Status ValidateListExperiences(const v1::ListExperiencesRequest& request);

@@ -218,6 +218,32 @@ absl::Status Database::Write(rocksdb::WriteBatch* batch) {
   return ToStatus(db_->Write(options, batch), path_);
 }
 
+absl::Status Database::Flush() {
+  return ToStatus(db_->Flush(rocksdb::FlushOptions(), handles_), path_);
+}
+
+absl::Status Database::Compact(Family family, const std::string& begin, const std::string& end,
+                               std::atomic<bool>* cancelled) {
+  rocksdb::CompactRangeOptions options;
+  // Other compactions go on beside it.
+  options.exclusive_manual_compaction = false;
+  // A table of the last level would be left as it is otherwise, deletions and all.
+  options.bottommost_level_compaction = rocksdb::BottommostLevelCompaction::kForce;
+  options.canceled = cancelled;
+  const rocksdb::Slice first(begin);
+  const rocksdb::Slice last(end);
+  const rocksdb::Status status = db_->CompactRange(options, handle(family), &first, &last);
+  if (cancelled->load()) return absl::CancelledError("the purge was interrupted");
+  return ToStatus(status, path_);
+}
+
+absl::Status Database::DeleteObsoleteFiles() {
+  // After a flush or a compaction files are deleted on RocksDB's own threads, at some time;
+  // when deletions are allowed again they are looked for and deleted on this one.
+  IMPRINT_RETURN_IF_ERROR(ToStatus(db_->DisableFileDeletions(), path_));
+  return ToStatus(db_->EnableFileDeletions(/*force=*/true), path_);
+}
+
 absl::Status Database::ProbeDisk(const std::filesystem::path& path, rocksdb::Env* env) {
   if (env == nullptr) env = rocksdb::Env::Default();
   const std::string file_path = (path / "write_probe.tmp").string();

@@ -7,6 +7,7 @@
 #ifndef IMPRINT_SERVER_STORE_DATABASE_H_
 #define IMPRINT_SERVER_STORE_DATABASE_H_
 
+#include <atomic>
 #include <cstdint>
 #include <filesystem>
 #include <memory>
@@ -66,6 +67,15 @@ class Database {
 
   // Durable when OK; otherwise the outcome is unknown until the database is opened again.
   absl::Status Write(rocksdb::WriteBatch* batch);
+
+  // Writes all that is in memory into tables; the write-ahead log begins anew.
+  absl::Status Flush();
+  // Rewrites every table that holds keys with begin <= key < end, so that what was deleted of
+  // them is in none. CANCELLED soon after `cancelled` becomes true.
+  absl::Status Compact(Family family, const std::string& begin, const std::string& end,
+                       std::atomic<bool>* cancelled);
+  // Deletes the files that are not in use any more, and waits for it.
+  absl::Status DeleteObsoleteFiles();
 
   // Whether a file can be written and synced in the folder now.
   static absl::Status ProbeDisk(const std::filesystem::path& path, rocksdb::Env* env);

@@ -38,6 +38,10 @@ const char* FamilyName(Family family) {
       return "jobs";
     case Family::kVersions:
       return "versions";
+    case Family::kExpiries:
+      return "expiries";
+    case Family::kPurges:
+      return "purges";
   }
   return "";
 }
@@ -70,6 +74,28 @@ std::string ExperienceProbePrefix(int64_t sequence) { return NumberKey(sequence)
 std::string ExperienceProbeKey(int64_t sequence, int64_t probe) {
   return ExperienceProbePrefix(sequence) + EncodeNumber(probe);
 }
+
+std::string ExpiryKey(int64_t expire_time_micros, int64_t sequence) {
+  return NumberKey(expire_time_micros) + EncodeNumber(sequence);
+}
+
+std::optional<Expiry> ParseExpiryKey(std::string_view key) {
+  const std::string prefix = NamespacePrefix();
+  if (key.size() != prefix.size() + 2 * kNumberBytes || key.substr(0, prefix.size()) != prefix) {
+    return std::nullopt;
+  }
+  const std::optional<int64_t> time = DecodeNumber(key.substr(prefix.size(), kNumberBytes));
+  const std::optional<int64_t> sequence = DecodeNumber(key.substr(prefix.size() + kNumberBytes));
+  if (!time.has_value() || !sequence.has_value()) return std::nullopt;
+  return Expiry{.time_micros = *time, .sequence = *sequence};
+}
+
+std::string PurgedExperiencePrefix() { return Key("experience/"); }
+std::string PurgedProbePrefix() { return Key("probe/"); }
+std::string PurgedExperienceKey(int64_t sequence) {
+  return PurgedExperiencePrefix() + EncodeNumber(sequence);
+}
+std::string PurgedProbeKey(int64_t probe) { return PurgedProbePrefix() + EncodeNumber(probe); }
 
 std::string NamespacePrefix() { return kNamespacePrefix; }
 

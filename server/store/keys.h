@@ -30,8 +30,10 @@ enum class Family : int {
   kExperienceProbes,
   kJobs,
   kVersions,
+  kExpiries,
+  kPurges,
 };
-inline constexpr int kFamilyCount = 10;
+inline constexpr int kFamilyCount = 12;
 
 // The family's name in RocksDB.
 const char* FamilyName(Family family);
@@ -59,6 +61,20 @@ std::string TargetKey(int64_t sequence, int64_t index);
 // In kExperienceProbes; sequence 0: retention probes.
 std::string ExperienceProbePrefix(int64_t sequence);
 std::string ExperienceProbeKey(int64_t sequence, int64_t probe);
+
+// In kExpiries, in the order of time.
+std::string ExpiryKey(int64_t expire_time_micros, int64_t sequence);
+struct Expiry {
+  int64_t time_micros = 0;
+  int64_t sequence = 0;
+};
+std::optional<Expiry> ParseExpiryKey(std::string_view key);
+
+// In kPurges: what was deleted, and is to leave the files too.
+std::string PurgedExperienceKey(int64_t sequence);
+std::string PurgedProbeKey(int64_t probe);
+std::string PurgedExperiencePrefix();
+std::string PurgedProbePrefix();
 
 // What every key begins with.
 std::string NamespacePrefix();

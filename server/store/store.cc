@@ -186,8 +186,11 @@ absl::Status Store::Reopen() {
   // The open database can still be read, so it is given up only for one that can be written.
   IMPRINT_RETURN_IF_ERROR(Database::ProbeDisk(options_.path, options_.env));
   {
+    // A purge keeps the database open for as long as it takes.
+    purge_in_the_way_ = true;
     absl::MutexLock lock(&database_mutex_);
     database_.reset();
+    purge_in_the_way_ = false;
   }
   absl::Status loaded = Load();
   if (!loaded.ok()) {

@@ -59,6 +59,15 @@ struct Counters {
   bool operator==(const Counters&) const = default;
 };
 
+// When an experience expires, in Unix microseconds; 0: never, or it is forgotten already.
+int64_t ExpireTimeMicros(const ExperienceRecord& record);
+
+// What was deleted since the last purge, and may still be in the files.
+struct PurgeList {
+  std::vector<int64_t> sequences;
+  std::vector<int64_t> probes;
+};
+
 // Changes that become durable together, made inside Store::Transact.
 // Reads of the store see what was committed before; GetExperience sees the batch too.
 class Transaction {
@@ -74,8 +83,9 @@ class Transaction {
   // The experience as this transaction would leave it.
   virtual absl::StatusOr<ExperienceRecord> GetExperience(int64_t sequence) = 0;
 
-  // Inserts or overwrites; keeps the index by state and by request id. What does not
-  // change of its content is not written again.
+  // Inserts or overwrites; keeps the indexes by state, request id and time of expiry. What
+  // does not change of its content is not written again. One that becomes FORGOTTEN, and a
+  // probe that is deleted, are due for a purge from then on.
   virtual void PutExperience(const ExperienceRecord& record) = 0;
   // Replaces all target sentences of an experience. Their order is kept.
   virtual void PutTargets(int64_t sequence, const std::vector<TargetRecord>& targets) = 0;
@@ -87,6 +97,8 @@ class Transaction {
   virtual void SetCurrentVersion(int64_t number) = 0;
   // Small named flags and values ("updates_paused").
   virtual void PutSetting(std::string_view name, std::string_view value) = 0;
+  // They are in no file any more.
+  virtual void FinishPurge(const PurgeList& purged) = 0;
 };
 
 // Thread-safe. Reads see what has been written by finished transactions.
@@ -153,6 +165,20 @@ class Store {
   // 0 when nothing was published yet.
   absl::StatusOr<int64_t> GetCurrentVersion() const;
 
+  // Up to `limit` experiences that expire at `time_micros` or before, earliest first.
+  absl::StatusOr<std::vector<int64_t>> ListExpired(int64_t time_micros, int limit) const;
+  // When the next experience expires; nullopt: none will.
+  absl::StatusOr<std::optional<int64_t>> NextExpiryMicros() const;
+
+  // What a purge would have to do now.
+  absl::StatusOr<PurgeList> ListPurges() const;
+  // Rewrites the parts of the files in which deleted experiences and probes may lie, and
+  // gives up the write-ahead log so far: afterwards no file of the store holds them. Takes
+  // as long as rewriting the files that they lie in; reads and writes go on meanwhile.
+  // CANCELLED soon after `cancelled` becomes true, and when the store has to be opened
+  // again; what was not finished is still due then. Used by one thread at a time.
+  absl::Status Purge(std::atomic<bool>* cancelled) ABSL_LOCKS_EXCLUDED(transaction_mutex_);
+
   // Empty when never put.
   absl::StatusOr<std::string> GetSetting(std::string_view name) const;
 
@@ -187,6 +213,8 @@ class Store {
   mutable absl::Mutex counters_mutex_;
   Counters counters_ ABSL_GUARDED_BY(counters_mutex_);
   std::atomic<int64_t> reopened_ = 0;
+  // True: a purge is to end at once, because the database is to be opened again.
+  std::atomic<bool> purge_in_the_way_ = false;
 };
 
 }  // namespace imprint::store

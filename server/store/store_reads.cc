@@ -19,6 +19,8 @@
 namespace imprint::store {
 namespace {
 
+constexpr char kBadExpiry[] = "a key of expiries is malformed";
+
 absl::Status Closed(const std::filesystem::path& path) {
   return absl::UnavailableError(absl::StrCat(
       "the store in ", path.string(),
@@ -203,6 +205,46 @@ absl::StatusOr<int64_t> Store::GetCurrentVersion() const {
     return DamagedStore(options_.path, "the row of the current version is not a number");
   }
   return *number;
+}
+
+absl::StatusOr<std::vector<int64_t>> Store::ListExpired(int64_t time_micros, int limit) const {
+  IMPRINT_STORE_READ_LOCK();
+  std::vector<int64_t> sequences;
+  if (limit <= 0 || time_micros < 0) return sequences;
+  IMPRINT_RETURN_IF_ERROR(
+      database_->Scan(Family::kExpiries, NamespacePrefix(), NumberKey(time_micros + 1),
+                      [&](std::string_view key, std::string_view) -> absl::StatusOr<bool> {
+                        const std::optional<Expiry> expiry = ParseExpiryKey(key);
+                        if (!expiry.has_value()) return DamagedStore(options_.path, kBadExpiry);
+                        sequences.push_back(expiry->sequence);
+                        return sequences.size() < static_cast<size_t>(limit);
+                      }));
+  return sequences;
+}
+
+absl::StatusOr<std::optional<int64_t>> Store::NextExpiryMicros() const {
+  IMPRINT_STORE_READ_LOCK();
+  std::optional<int64_t> next;
+  IMPRINT_RETURN_IF_ERROR(
+      database_->Scan(Family::kExpiries, NamespacePrefix(), EndOfPrefix(NamespacePrefix()),
+                      [&](std::string_view key, std::string_view) -> absl::StatusOr<bool> {
+                        const std::optional<Expiry> expiry = ParseExpiryKey(key);
+                        if (!expiry.has_value()) return DamagedStore(options_.path, kBadExpiry);
+                        next = expiry->time_micros;
+                        return false;
+                      }));
+  return next;
+}
+
+absl::StatusOr<PurgeList> Store::ListPurges() const {
+  IMPRINT_STORE_READ_LOCK();
+  PurgeList due;
+  constexpr int kAll = std::numeric_limits<int>::max();
+  IMPRINT_ASSIGN_OR_RETURN(
+      due.sequences, ScanIndex(*database_, Family::kPurges, PurgedExperiencePrefix(), -1, kAll));
+  IMPRINT_ASSIGN_OR_RETURN(due.probes,
+                           ScanIndex(*database_, Family::kPurges, PurgedProbePrefix(), -1, kAll));
+  return due;
 }
 
 absl::StatusOr<std::string> Store::GetSetting(std::string_view name) const {

@@ -64,6 +64,16 @@ void BatchTransaction::PutExperience(const ExperienceRecord& record) {
   if (!old.has_value() || old->state() != record.state()) {
     Put(Family::kStates, StateKey(record.state(), sequence), "");
   }
+  if (record.state() == STORED_STATE_FORGOTTEN && old.has_value() &&
+      old->state() != STORED_STATE_FORGOTTEN) {
+    Put(Family::kPurges, PurgedExperienceKey(sequence), "");
+  }
+  const int64_t expiry = ExpireTimeMicros(record);
+  const int64_t old_expiry = old.has_value() ? ExpireTimeMicros(*old) : 0;
+  if (expiry != old_expiry) {
+    if (old_expiry > 0) Delete(Family::kExpiries, ExpiryKey(old_expiry, sequence));
+    if (expiry > 0) Put(Family::kExpiries, ExpiryKey(expiry, sequence), "");
+  }
   const std::string old_request_id = old.has_value() ? old->request_id() : "";
   if (old_request_id != record.request_id()) {
     if (!old_request_id.empty()) Delete(Family::kRequests, RequestKey(old_request_id));
@@ -107,6 +117,14 @@ void BatchTransaction::PutProbe(const ProbeRecord& record) {
 void BatchTransaction::DeleteProbe(const ProbeRecord& record) {
   Delete(Family::kProbes, NumberKey(record.id()));
   Delete(Family::kExperienceProbes, ExperienceProbeKey(record.sequence(), record.id()));
+  Put(Family::kPurges, PurgedProbeKey(record.id()), "");
+}
+
+void BatchTransaction::FinishPurge(const PurgeList& purged) {
+  for (const int64_t sequence : purged.sequences) {
+    Delete(Family::kPurges, PurgedExperienceKey(sequence));
+  }
+  for (const int64_t probe : purged.probes) Delete(Family::kPurges, PurgedProbeKey(probe));
 }
 
 void BatchTransaction::PutJob(const JobRecord& record) {

@@ -43,6 +43,7 @@ class BatchTransaction final : public Transaction {
   void PutVersion(const VersionRecord& record) override;
   void SetCurrentVersion(int64_t number) override;
   void PutSetting(std::string_view name, std::string_view value) override;
+  void FinishPurge(const PurgeList& purged) override;
 
   // Ends staging. Null when nothing was staged, else the batch, the counters within.
   absl::StatusOr<rocksdb::WriteBatch*> Finish();

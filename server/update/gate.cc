@@ -113,6 +113,13 @@ absl::StatusOr<GateVerdict> Gate::Judge(const engine::SharedVersion& candidate,
   return verdict;
 }
 
+absl::StatusOr<std::optional<double>> Gate::MeanEfficacy(
+    const engine::SharedVersion& candidate, const std::vector<int64_t>& sequences,
+    const std::function<bool()>& cancelled) const {
+  IMPRINT_ASSIGN_OR_RETURN(const auto efficacies, Measure(candidate, sequences, cancelled));
+  return Mean(efficacies);
+}
+
 absl::StatusOr<std::map<int64_t, double>> Gate::SampleEarlier(const std::vector<int64_t>& earlier,
                                                               uint64_t seed) const {
   std::map<int64_t, double> recorded;

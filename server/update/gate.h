@@ -63,6 +63,12 @@ class Gate {
                                     const std::vector<store::TargetRecord>& heldout,
                                     const std::function<bool()>& cancelled) const;
 
+  // Mean efficacy of `sequences` in the candidate, by their stored probes; nullopt: none can
+  // be measured. For the record, without a verdict.
+  absl::StatusOr<std::optional<double>> MeanEfficacy(const engine::SharedVersion& candidate,
+                                                     const std::vector<int64_t>& sequences,
+                                                     const std::function<bool()>& cancelled) const;
+
  private:
   // Up to earlier_sample of `earlier` that have a recorded efficacy, with it.
   absl::StatusOr<std::map<int64_t, double>> SampleEarlier(const std::vector<int64_t>& earlier,

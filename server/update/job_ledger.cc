@@ -56,11 +56,10 @@ absl::StatusOr<std::vector<store::JobRecord>> JobLedger::Unfinished() const {
   return unfinished;
 }
 
-absl::StatusOr<store::JobRecord> JobLedger::Plan(const std::vector<int64_t>& sequences,
-                                                 int64_t parent_version) {
+absl::StatusOr<store::JobRecord> JobLedger::Plan(const store::JobRecord& wanted) {
   store::JobRecord job;
   IMPRINT_RETURN_IF_ERROR(store_->Transact([&](store::Transaction& transaction) {
-    job = StagePlanned(transaction, sequences, parent_version);
+    job = StagePlanned(transaction, wanted);
     return absl::OkStatus();
   }));
   Tell(job);
@@ -68,15 +67,12 @@ absl::StatusOr<store::JobRecord> JobLedger::Plan(const std::vector<int64_t>& seq
 }
 
 store::JobRecord JobLedger::StagePlanned(store::Transaction& transaction,
-                                         const std::vector<int64_t>& sequences,
-                                         int64_t parent_version) const {
+                                         const store::JobRecord& wanted) const {
   const int64_t now = absl::ToUnixMicros(clock_->Now());
-  store::JobRecord job;
+  store::JobRecord job = wanted;
   job.set_id(transaction.NextJob());
   job.set_version(transaction.NextVersion());
   job.set_state(store::STORED_JOB_STATE_PLANNED);
-  job.set_parent_version(parent_version);
-  job.mutable_sequences()->Add(sequences.begin(), sequences.end());
   job.set_attempt(1);
   job.set_create_time_micros(now);
   job.set_update_time_micros(now);
@@ -125,19 +121,42 @@ absl::StatusOr<std::vector<store::JobRecord>> JobLedger::EndUnfit(store::JobReco
   std::vector<store::JobRecord> halves;
   IMPRINT_RETURN_IF_ERROR(Write([&](store::Transaction& transaction) -> absl::Status {
     StageAdvance(transaction, ended, state, reason);
+    if (sequences.empty()) return absl::OkStatus();
     if (sequences.size() == 1) {
       return log_->StageSetAside(transaction, sequences, store::STORED_STATE_QUARANTINED,
                                  absl::StrCat("jobs/", job.id(), ": ", reason));
     }
     const auto middle = sequences.begin() + static_cast<int64_t>(sequences.size() / 2);
-    halves.push_back(StagePlanned(transaction, {sequences.begin(), middle}, job.parent_version()));
-    halves.push_back(StagePlanned(transaction, {middle, sequences.end()}, job.parent_version()));
+    store::JobRecord half;
+    half.set_parent_version(job.parent_version());
+    half.set_rebuild_tried(job.rebuild_tried());
+    half.mutable_sequences()->Add(sequences.begin(), middle);
+    halves.push_back(StagePlanned(transaction, half));
+    half.mutable_sequences()->Assign(middle, sequences.end());
+    halves.push_back(StagePlanned(transaction, half));
     return absl::OkStatus();
   }));
   job = std::move(ended);
   Tell(job);
   for (const store::JobRecord& half : halves) Tell(half);
   return halves;
+}
+
+absl::StatusOr<store::JobRecord> JobLedger::Replace(store::JobRecord& job,
+                                                    store::StoredJobState state,
+                                                    const std::string& reason,
+                                                    const store::JobRecord& wanted) {
+  store::JobRecord ended = job;
+  store::JobRecord planned;
+  IMPRINT_RETURN_IF_ERROR(store_->Transact([&](store::Transaction& transaction) {
+    StageAdvance(transaction, ended, state, reason);
+    planned = StagePlanned(transaction, wanted);
+    return absl::OkStatus();
+  }));
+  job = std::move(ended);
+  Tell(job);
+  Tell(planned);
+  return planned;
 }
 
 absl::Status JobLedger::Cancel(store::JobRecord& job) {

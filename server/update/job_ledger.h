@@ -40,9 +40,9 @@ class JobLedger {
   // The jobs that are not over, in order of id.
   absl::StatusOr<std::vector<store::JobRecord>> Unfinished() const;
 
-  // A new PLANNED job of `sequences`, with a version number reserved for it.
-  absl::StatusOr<store::JobRecord> Plan(const std::vector<int64_t>& sequences,
-                                        int64_t parent_version);
+  // A new PLANNED job with a version number reserved for it. Of `wanted` counts what it is to
+  // do: new experiences, kind, trigger, wanted anchor, parent.
+  absl::StatusOr<store::JobRecord> Plan(const store::JobRecord& wanted);
   // PLANNED -> TRAINING on `parent_version`. A version's number is greater than its parent's: a
   // job that others overtook since it was planned gets a new one.
   absl::Status Begin(store::JobRecord& job, int64_t parent_version);
@@ -53,11 +53,15 @@ class JobLedger {
   void StageAdvance(store::Transaction& transaction, store::JobRecord& job,
                     store::StoredJobState state, const std::string& reason = "") const;
   // Ends a job (`state`: REJECTED or FAILED) whose experiences cannot be integrated
-  // together. Several: two new PLANNED jobs of one half each, which are returned. One:
-  // it is QUARANTINED.
+  // together. Several new ones: two new PLANNED jobs of one half each, which are returned.
+  // One: it is QUARANTINED. None: that is all.
   absl::StatusOr<std::vector<store::JobRecord>> EndUnfit(store::JobRecord& job,
                                                          store::StoredJobState state,
                                                          const std::string& reason);
+  // Ends a job as above, and plans `wanted` in its place, which is returned.
+  absl::StatusOr<store::JobRecord> Replace(store::JobRecord& job, store::StoredJobState state,
+                                           const std::string& reason,
+                                           const store::JobRecord& wanted);
   // Ends a job on command; its experiences become HELD, or they would be planned again at
   // once.
   absl::Status Cancel(store::JobRecord& job);
@@ -68,8 +72,7 @@ class JobLedger {
  private:
   // A new PLANNED job's row.
   store::JobRecord StagePlanned(store::Transaction& transaction,
-                                const std::vector<int64_t>& sequences,
-                                int64_t parent_version) const;
+                                const store::JobRecord& wanted) const;
   // Runs `stage` in a transaction, then brings the log up to it.
   absl::Status Write(absl::FunctionRef<absl::Status(store::Transaction&)> stage);
 

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <map>
 #include <memory>
 #include <optional>
@@ -13,6 +14,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/status_macros.h"
+#include "server/update/rebuild_plan.h"
 #include "server/update/replay.h"
 #include "spdlog/spdlog.h"
 
@@ -64,20 +66,23 @@ class JobRun {
         job_(job),
         advanced_(advanced),
         cancelled_(cancelled),
-        parent_(deps.versions->current()),
+        current_(deps.versions->current()),
         phase_begin_(deps.clock->Now()) {}
 
   Ended Plan() {
     if (absl::Status status = KeepReadyOnes(); !status.ok()) return ServerFault(status);
-    if (job_.sequences().empty()) {
+    if (absl::Status status = ChooseStart(); !status.ok()) return ServerFault(status);
+    if (trained_.empty() && start_number_ == current_->number) {
       return RunResult{.end = RunEnd::kNothingLeft,
-                       .message = "none of its experiences is READY any more"};
+                       .message = job_.kind() == store::STORED_JOB_KIND_REBUILD
+                                      ? "nothing is left to be rebuilt"
+                                      : "none of its experiences is READY any more"};
     }
-    if (absl::Status status = LoadTargets(); !status.ok()) return ServerFault(status);
     job_.clear_report();
+    if (absl::Status status = LoadTargets(); !status.ok()) return ServerFault(status);
     EndPhase("plan");
     if (cancelled_()) return RunResult{.end = RunEnd::kInterrupted, .message = "plan"};
-    if (absl::Status status = ledger_->Begin(job_, parent_->number); !status.ok()) {
+    if (absl::Status status = ledger_->Begin(job_, start_number_); !status.ok()) {
       return ServerFault(status);
     }
     advanced_(job_);
@@ -86,10 +91,12 @@ class JobRun {
 
   Ended Train(const generator::RetentionText& retention,
               const std::function<void(const DistillProgress&)>& progress) {
+    // What was learned last was what is forgotten: the anchor as it is will do.
+    if (targets_.empty()) return Merge(start_deltas_);
     const DistillInput input{.targets = Pointers(targets_),
                              .replay = Pointers(replay_),
                              .retention = Pointers(retention.train)};
-    const model::Adapter* start = parent_->deltas.empty() ? nullptr : parent_->deltas.back().get();
+    const model::Adapter* start = start_deltas_.empty() ? nullptr : start_deltas_.back().get();
     absl::StatusOr<DistillResult> trained =
         deps_.train ? deps_.train(start, input, progress, cancelled_)
                     : deps_.distiller->Train(start, input, progress, cancelled_);
@@ -98,23 +105,24 @@ class JobRun {
     job_.mutable_report()->set_trained_tokens(trained->last.tokens);
 
     // The job goes on with the last adapter; those before it stay as they are.
-    std::vector<std::shared_ptr<const model::Adapter>> deltas = parent_->deltas;
+    Deltas deltas = start_deltas_;
     if (deltas.empty()) deltas.emplace_back();
     deltas.back() = std::move(trained->adapter);
-    absl::StatusOr<engine::SharedVersion> candidate =
-        deps_.versions->MakeCandidate(job_.version(), parent_->number, std::move(deltas));
-    if (!candidate.ok()) return WorkError(candidate.status());
-    candidate_ = *std::move(candidate);
-    return Enter("train", store::STORED_JOB_STATE_GATING);
+    return Merge(std::move(deltas));
   }
 
   Ended Judge(const std::vector<store::TargetRecord>& heldout) {
-    const std::vector<int64_t> sequences(job_.sequences().begin(), job_.sequences().end());
     absl::StatusOr<GateVerdict> verdict =
-        deps_.gate->Judge(candidate_, sequences, deps_.versions->Contained(), heldout, cancelled_);
+        deps_.gate->Judge(candidate_, trained_, earlier_, heldout, cancelled_);
     if (!verdict.ok()) return WorkError(verdict.status());
     store::JobReportRecord& report = *job_.mutable_report();
     report.MergeFrom(verdict->report);
+    std::vector<int64_t> gone = plan_.forgotten;
+    gone.insert(gone.end(), plan_.superseded.begin(), plan_.superseded.end());
+    const absl::StatusOr<std::optional<double>> known =
+        deps_.gate->MeanEfficacy(candidate_, gone, cancelled_);
+    if (!known.ok()) return WorkError(known.status());
+    if (known->has_value()) report.set_forgotten_efficacy(**known);
     if (!verdict->passed) {
       EndPhase("gate");
       return RunResult{.end = RunEnd::kRejected,
@@ -133,24 +141,23 @@ class JobRun {
     const store::JobReportRecord& report = job_.report();
     store::VersionRecord version;
     version.set_job(job_.id());
-    version.mutable_added()->CopyFrom(job_.sequences());
+    version.mutable_added()->Add(trained_.begin(), trained_.end());
     if (report.has_efficacy()) version.set_efficacy(report.efficacy());
     version.set_retention_kl(report.retention_kl());
     version.set_retention_perplexity_ratio(report.retention_perplexity_ratio());
     version.set_size_bytes(*size_bytes);
 
     EndPhase("publish");
-    const std::vector<int64_t> sequences(job_.sequences().begin(), job_.sequences().end());
-    const std::map<int64_t, double> efficacies(report.experience_efficacies().begin(),
-                                               report.experience_efficacies().end());
     store::JobRecord committed = job_;
     const absl::Status written = deps_.versions->Commit(
-        candidate_, version,
-        [&](store::Transaction& transaction, absl::FunctionRef<bool(int64_t)>) -> absl::Status {
-          ledger_->StageAdvance(transaction, committed, store::STORED_JOB_STATE_COMMITTED);
-          return deps_.log->StageIntegrated(transaction, sequences, candidate_->number, efficacies);
+        candidate_, current_->number, version,
+        [&](store::Transaction& transaction, absl::FunctionRef<bool(int64_t)> contained) {
+          return StageCommit(transaction, contained, committed);
         });
     if (absl::IsAborted(written)) {
+      if (const absl::Status status = deps_.log->Refresh(); !status.ok()) {
+        spdlog::warn("the experience log is behind the store: {}", status.ToString());
+      }
       return {.end = RunEnd::kInterrupted, .message = std::string(written.message())};
     }
     if (!written.ok()) {
@@ -166,6 +173,8 @@ class JobRun {
   }
 
  private:
+  using Deltas = std::vector<std::shared_ptr<const model::Adapter>>;
+
   // A job that waited may have lost experiences: rolled back, quarantined.
   absl::Status KeepReadyOnes() {
     std::vector<int64_t> ready;
@@ -178,16 +187,101 @@ class JobRun {
     return absl::OkStatus();
   }
 
+  // From which version the job trains, and which experiences it has to train for that.
+  absl::Status ChooseStart() {
+    IMPRINT_ASSIGN_OR_RETURN(
+        plan_, PlanRebuild(*deps_.store, *deps_.log, *deps_.versions, deps_.rebuild, job_));
+    job_.clear_rebuilt();
+    if (job_.kind() == store::STORED_JOB_KIND_UPDATE && plan_.current_holds_superseded) {
+      job_.set_kind(store::STORED_JOB_KIND_REBUILD);
+      job_.set_trigger(store::STORED_TRIGGER_SUPERSEDE);
+    }
+    if (job_.kind() == store::STORED_JOB_KIND_REBUILD) {
+      IMPRINT_RETURN_IF_ERROR(ChooseAnchor());
+      IMPRINT_ASSIGN_OR_RETURN(const std::vector<int64_t> rebuilt,
+                               MissingFrom(*deps_.versions, start_number_, plan_.keep));
+      job_.mutable_rebuilt()->Add(rebuilt.begin(), rebuilt.end());
+    } else {
+      start_number_ = current_->number;
+      start_deltas_ = current_->deltas;
+    }
+    trained_.assign(job_.rebuilt().begin(), job_.rebuilt().end());
+    trained_.insert(trained_.end(), job_.sequences().begin(), job_.sequences().end());
+    std::sort(trained_.begin(), trained_.end());
+    IMPRINT_ASSIGN_OR_RETURN(earlier_, deps_.versions->ContainedIn(start_number_));
+    // Nobody wants them back.
+    std::erase_if(earlier_, [this](int64_t sequence) {
+      return deps_.log->IsForgotten(sequence) || deps_.log->IsSuperseded(sequence);
+    });
+    return absl::OkStatus();
+  }
+
+  // The first anchor whose files are whole.
+  absl::Status ChooseAnchor() {
+    for (const int64_t anchor : plan_.anchors) {
+      absl::StatusOr<Deltas> deltas = deps_.versions->Deltas(anchor);
+      if (deltas.ok()) {
+        start_number_ = anchor;
+        start_deltas_ = *std::move(deltas);
+        return absl::OkStatus();
+      }
+      if (!absl::IsDataLoss(deltas.status())) return deltas.status();
+      spdlog::error("jobs/{} takes an older anchor: {}", job_.id(), deltas.status().ToString());
+    }
+    return absl::InternalError(absl::StrCat("jobs/", job_.id(), " has no anchor"));
+  }
+
+  Ended Merge(Deltas deltas) {
+    absl::StatusOr<engine::SharedVersion> candidate =
+        deps_.versions->MakeCandidate(job_.version(), start_number_, std::move(deltas));
+    if (!candidate.ok()) return WorkError(candidate.status());
+    candidate_ = *std::move(candidate);
+    return Enter("train", store::STORED_JOB_STATE_GATING);
+  }
+
+  // All that the commit changes beside the version itself.
+  absl::Status StageCommit(store::Transaction& transaction,
+                           absl::FunctionRef<bool(int64_t)> contained,
+                           store::JobRecord& committed) {
+    IMPRINT_ASSIGN_OR_RETURN(const std::vector<int64_t> forgotten,
+                             deps_.store->ListByState(store::STORED_STATE_FORGOTTEN, 0,
+                                                      std::numeric_limits<int>::max()));
+    for (const int64_t sequence : forgotten) {
+      if (contained(sequence)) {
+        return absl::AbortedError(
+            absl::StrCat("experiences/", sequence, " was forgotten meanwhile"));
+      }
+    }
+    ledger_->StageAdvance(transaction, committed, store::STORED_JOB_STATE_COMMITTED);
+    for (const int64_t sequence : plan_.superseded) {
+      IMPRINT_RETURN_IF_ERROR(deps_.log->StageForget(
+          transaction, sequence, absl::StrCat("superseded; jobs/", job_.id(), " replaced it"),
+          /*keep_probes=*/false));
+    }
+    for (const int64_t sequence : plan_.forgotten) {
+      IMPRINT_RETURN_IF_ERROR(deps_.log->StageDropProbes(transaction, sequence));
+    }
+    const auto& measured = job_.report().experience_efficacies();
+    return deps_.log->StageIntegrated(transaction, trained_, candidate_->number,
+                                      {measured.begin(), measured.end()});
+  }
+
   absl::Status LoadTargets() {
-    for (const int64_t sequence : job_.sequences()) {
+    for (const int64_t sequence : trained_) {
       IMPRINT_ASSIGN_OR_RETURN(std::vector<store::TargetRecord> own,
                                deps_.store->GetTargets(sequence));
       std::move(own.begin(), own.end(), std::back_inserter(targets_));
     }
+    int64_t tokens = 0;
+    for (const store::TargetRecord& target : targets_) tokens += target.target_ids_size();
+    job_.mutable_report()->set_target_tokens(tokens);
     const double budget = std::ceil(deps_.replay_share * static_cast<double>(targets_.size()));
-    IMPRINT_ASSIGN_OR_RETURN(replay_, ChooseReplay(*deps_.store, deps_.versions->Contained(),
-                                                   static_cast<size_t>(std::max(budget, 0.0)),
-                                                   static_cast<uint64_t>(job_.version())));
+    const ReplayOrder order = job_.kind() == store::STORED_JOB_KIND_REBUILD
+                                  ? ReplayOrder::kDrawn
+                                  : ReplayOrder::kMostForgottenFirst;
+    IMPRINT_ASSIGN_OR_RETURN(
+        replay_, ChooseReplay(*deps_.store, earlier_, static_cast<size_t>(std::max(budget, 0.0)),
+                              SeedOf(targets_), order));
     return absl::OkStatus();
   }
 
@@ -242,8 +336,15 @@ class JobRun {
   store::JobRecord& job_;
   const std::function<void(const store::JobRecord&)>& advanced_;
   const std::function<bool()>& cancelled_;
-  const engine::SharedVersion parent_;
+  // What is to be current still when it commits.
+  const engine::SharedVersion current_;
   absl::Time phase_begin_;
+  RebuildPlan plan_;
+  // What it trains from: the current version, or the anchor of a REBUILD.
+  int64_t start_number_ = 0;
+  Deltas start_deltas_;
+  std::vector<int64_t> trained_;  // in order
+  std::vector<int64_t> earlier_;  // in the version it trains from, and to be kept
   std::vector<store::TargetRecord> targets_;
   std::vector<store::TargetRecord> replay_;
   engine::SharedVersion candidate_;

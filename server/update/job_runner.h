@@ -21,7 +21,7 @@ namespace imprint::update {
 // says the phase it got to, and what becomes of the job is the caller's to decide.
 enum class RunEnd {
   kCommitted,
-  // None of its experiences is READY any more.
+  // None of its experiences is READY any more, and nothing is to be rebuilt.
   kNothingLeft,
   // The gate refused the candidate.
   kRejected,
@@ -29,7 +29,8 @@ enum class RunEnd {
   kUnfit,
   // It could not be trained or asked this time.
   kFailedOnce,
-  // `cancelled` said so, or the current version is not the job's parent any more.
+  // `cancelled` said so, another version became current, or something was forgotten that
+  // the candidate contains.
   kInterrupted,
   // The server's own trouble (store, disk, engine), whatever the job.
   kServerFault,
@@ -48,9 +49,10 @@ class JobRunner {
  public:
   JobRunner(const UpdaterDeps& deps, JobLedger* ledger);
 
-  // Runs a PLANNED job on the current version, writing each phase into its row before the
-  // phase begins. `cancelled` is asked between steps until the commit begins; from there the
-  // job ends as it will.
+  // Runs a PLANNED job, writing each phase into its row before the phase begins: an UPDATE on
+  // the current version, a REBUILD on its anchor. An UPDATE whose new experiences supersede
+  // some of the current version becomes a REBUILD. `cancelled` is asked between steps until the
+  // commit begins; from there the job ends as it will.
   RunResult Run(store::JobRecord& job, const generator::RetentionText& retention,
                 const std::function<void(const store::JobRecord&)>& advanced,
                 const std::function<void(const DistillProgress&)>& progress,

@@ -22,7 +22,8 @@ struct Candidate {
 
 absl::StatusOr<std::vector<store::TargetRecord>> ChooseReplay(const store::Store& store,
                                                               const std::vector<int64_t>& earlier,
-                                                              size_t budget, uint64_t seed) {
+                                                              size_t budget, uint64_t seed,
+                                                              ReplayOrder order) {
   std::vector<store::TargetRecord> replay;
   if (budget == 0) return replay;
   std::vector<Candidate> candidates;
@@ -32,9 +33,12 @@ absl::StatusOr<std::vector<store::TargetRecord>> ChooseReplay(const store::Store
         row.has_efficacy() ? row.efficacy() : std::numeric_limits<double>::infinity();
     candidates.push_back({.efficacy = efficacy, .sequence = sequence});
   }
-  std::sort(candidates.begin(), candidates.end(), [](const Candidate& a, const Candidate& b) {
-    return std::pair(a.efficacy, a.sequence) < std::pair(b.efficacy, b.sequence);
-  });
+  if (order == ReplayOrder::kMostForgottenFirst) {
+    // Equals stay as they were drawn.
+    std::stable_sort(
+        candidates.begin(), candidates.end(),
+        [](const Candidate& a, const Candidate& b) { return a.efficacy < b.efficacy; });
+  }
 
   std::vector<std::vector<store::TargetRecord>> opened;
   size_t at_hand = 0;
@@ -43,7 +47,7 @@ absl::StatusOr<std::vector<store::TargetRecord>> ChooseReplay(const store::Store
     IMPRINT_ASSIGN_OR_RETURN(std::vector<store::TargetRecord> targets,
                              store.GetTargets(candidate.sequence));
     // Another part of them each time.
-    targets = Sample(std::move(targets), budget, seed + static_cast<uint64_t>(candidate.sequence));
+    targets = Sample(std::move(targets), budget, seed + opened.size());
     at_hand += targets.size();
     opened.push_back(std::move(targets));
   }
@@ -57,6 +61,24 @@ absl::StatusOr<std::vector<store::TargetRecord>> ChooseReplay(const store::Store
     if (replay.size() == before) break;  // all are in
   }
   return replay;
+}
+
+uint64_t SeedOf(const std::vector<store::TargetRecord>& targets) {
+  // FNV-1a over the ids: the same everywhere, which std::hash is not.
+  uint64_t hash = 0xcbf29ce484222325;
+  const auto add = [&hash](uint64_t word) {
+    for (int byte = 0; byte < 8; ++byte) {
+      hash ^= word >> (8 * byte) & 0xff;
+      hash *= 0x100000001b3;
+    }
+  };
+  for (const store::TargetRecord& target : targets) {
+    add(static_cast<uint64_t>(target.student_prompt_ids_size()));
+    for (const int32_t id : target.student_prompt_ids()) add(static_cast<uint64_t>(id));
+    add(static_cast<uint64_t>(target.target_ids_size()));
+    for (const int32_t id : target.target_ids()) add(static_cast<uint64_t>(id));
+  }
+  return hash;
 }
 
 }  // namespace imprint::update

@@ -113,16 +113,17 @@ std::string Updater::stopped_reason() const {
   return stopped_reason_;
 }
 
+absl::Status Updater::CheckRuns() const {
+  if (paused_) return absl::FailedPreconditionError("updates are paused; resume them first");
+  if (stopped_reason_.empty()) return absl::OkStatus();
+  return absl::FailedPreconditionError(absl::StrCat("updates stand still: ", stopped_reason_));
+}
+
 absl::StatusOr<int64_t> Updater::RunNow() {
   const int64_t last = deps_.log->last_sequence();
   {
     absl::MutexLock lock(&mutex_);
-    if (paused_) {
-      return absl::FailedPreconditionError("updates are paused; resume them first");
-    }
-    if (!stopped_reason_.empty()) {
-      return absl::FailedPreconditionError(absl::StrCat("updates stand still: ", stopped_reason_));
-    }
+    IMPRINT_RETURN_IF_ERROR(CheckRuns());
     run_until_ = std::max(run_until_, last);
   }
   waker_->Wake();
@@ -197,24 +198,64 @@ absl::StatusOr<int64_t> Updater::Rollback(int64_t version) {
         IMPRINT_ASSIGN_OR_RETURN(held, deps_.log->StageMembership(transaction, contained));
         return absl::OkStatus();
       });
-  if (const absl::Status refreshed = deps_.log->Refresh(); !refreshed.ok()) {
-    spdlog::warn("the experience log is behind the store: {}", refreshed.ToString());
-  }
-  if (status.ok()) {
-    deps_.engine->SetCurrent(deps_.versions->current());
-    if (deps_.metrics != nullptr) {
-      deps_.metrics->live_version->Set(static_cast<double>(version));
-    }
-  } else if (absl::IsUnknown(status)) {
-    StandStill(status);
-  }
+  FollowSwitch();
+  if (absl::IsUnknown(status)) StandStill(status);
   {
     absl::MutexLock lock(&mutex_);
+    sweep_ = true;
     --rollbacks_waiting_;
   }
   waker_->Wake();
   if (!status.ok()) return status;
   return held;
+}
+
+absl::StatusOr<Updater::PlannedRebuild> Updater::Rebuild(std::optional<int64_t> anchor,
+                                                         bool dry_run) {
+  if (anchor.has_value() && *anchor != 0) {
+    const absl::Status known = deps_.store->GetVersion(*anchor).status();
+    if (absl::IsNotFound(known)) {
+      return absl::NotFoundError(absl::StrCat("there is no versions/", *anchor));
+    }
+    IMPRINT_RETURN_IF_ERROR(known);
+  }
+  store::JobRecord wanted;
+  wanted.set_kind(store::STORED_JOB_KIND_REBUILD);
+  wanted.set_trigger(store::STORED_TRIGGER_COMMAND);
+  if (anchor.has_value()) wanted.set_wanted_anchor(*anchor);
+  IMPRINT_ASSIGN_OR_RETURN(
+      const RebuildPlan plan,
+      PlanRebuild(*deps_.store, *deps_.log, *deps_.versions, deps_.rebuild, wanted));
+  if (anchor.has_value() && plan.anchors.front() != *anchor) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        "versions/", *anchor, " cannot be the anchor: its files were dropped, or it contains an ",
+        "experience that the current version does not, or one that was forgotten"));
+  }
+  wanted.set_parent_version(plan.anchors.front());
+  IMPRINT_ASSIGN_OR_RETURN(const std::vector<int64_t> missing,
+                           MissingFrom(*deps_.versions, plan.anchors.front(), plan.keep));
+  if (missing.empty() && plan.forgotten.empty()) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("there is nothing to rebuild: versions/", plan.anchors.front(),
+                     " contains all that the current version does"));
+  }
+  PlannedRebuild planned;
+  IMPRINT_ASSIGN_OR_RETURN(planned.cost, EstimateCost(*deps_.store, plan.anchors.front(), missing));
+  if (dry_run) return planned;
+  wanted.mutable_rebuilt()->Add(missing.begin(), missing.end());
+  absl::MutexLock planning(&plan_mutex_);
+  {
+    absl::MutexLock lock(&mutex_);
+    IMPRINT_RETURN_IF_ERROR(CheckRuns());
+  }
+  IMPRINT_ASSIGN_OR_RETURN(store::JobRecord job, ledger_.Plan(wanted));
+  planned.job = job.id();
+  {
+    absl::MutexLock lock(&mutex_);
+    queue_.push_back(std::move(job));
+  }
+  waker_->Wake();
+  return planned;
 }
 
 std::optional<Updater::Running> Updater::running() const {

@@ -19,6 +19,15 @@
 //
 // A cancelled job's experiences become HELD: if they stayed READY, the scheduler would plan
 // them again at once.
+//
+// A REBUILD makes the current version again from an older one, its anchor, and the stored
+// targets; what the anchor lacks is trained in one job, so that no version in between is ever
+// served with a part of it missing. It is planned on command; when the current version
+// contains what was forgotten (which can be told from the store at any time, so no crash can
+// part the two), and then comes before all other work; when new experiences supersede some of
+// the current version; and, once, in place of a job that failed for the drift of its parent.
+// What is forgotten must leave the weights: where its REBUILD cannot be published, the anchor
+// itself becomes current, and what it lacks is READY again.
 
 #ifndef IMPRINT_SERVER_UPDATE_UPDATER_H_
 #define IMPRINT_SERVER_UPDATE_UPDATER_H_
@@ -42,6 +51,7 @@
 #include "absl/time/time.h"
 #include "server/update/job_ledger.h"
 #include "server/update/job_runner.h"
+#include "server/update/rebuild_plan.h"
 #include "server/update/scheduler.h"
 #include "server/update/updater_deps.h"
 #include "server/update/waker.h"
@@ -87,6 +97,31 @@ class Updater {
   // version). Gives how many experiences became HELD. Errors as VersionManager::Rollback.
   absl::StatusOr<int64_t> Rollback(int64_t version);
 
+  struct Forgotten {
+    std::vector<store::ExperienceRecord> experiences;  // tombstones
+    // The current version contains one of them and is made again.
+    bool rebuild = false;
+  };
+  // Durable when it answers: tombstones are left, and what they said is given to nobody any
+  // more. Weights and files follow on the updater's thread, which ends the work in hand for
+  // it. NOT_FOUND as ExperienceLog::Select.
+  absl::StatusOr<Forgotten> Forget(const experience::ForgetSelector& selector);
+
+  struct Forgetting {
+    int64_t in_weights = 0;  // forgotten ones that the current version contains
+    bool in_files = false;   // something of forgotten ones may be in the data folder
+  };
+  absl::StatusOr<Forgetting> forgetting() const;
+
+  struct PlannedRebuild {
+    int64_t job = 0;  // 0: only asked for its cost
+    RebuildCost cost;
+  };
+  // Plans a REBUILD, or only says what it would cost. `anchor` nullopt: the newest version that
+  // carries little drift. NOT_FOUND: no such anchor; FAILED_PRECONDITION: it does not fit, or
+  // there is nothing to rebuild, or updates are paused or stand still.
+  absl::StatusOr<PlannedRebuild> Rebuild(std::optional<int64_t> anchor, bool dry_run);
+
   struct Running {
     store::JobRecord job;
     DistillProgress progress;
@@ -102,6 +137,8 @@ class Updater {
   void Loop();
   // Does one piece of work, or none; gives how long to wait when nothing happens.
   absl::Duration Turn() ABSL_LOCKS_EXCLUDED(mutex_);
+  // FAILED_PRECONDITION while paused or stopped.
+  absl::Status CheckRuns() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Claims the thread's turn: false while a rollback or a retry is waited for, with how long.
   bool BeginTurn(absl::Duration& wait) ABSL_LOCKS_EXCLUDED(mutex_);
   void EndTurn() ABSL_LOCKS_EXCLUDED(mutex_);
@@ -113,14 +150,40 @@ class Updater {
   // Decides what becomes of a job after a run.
   absl::Status Finish(store::JobRecord& job, const RunResult& result);
   absl::Status CancelJob(store::JobRecord& job);
-  absl::Status EndUnfit(store::JobRecord& job, store::StoredJobState state,
-                        const std::string& reason);
+  // Ends a job that cannot be integrated; gives those that come in its place.
+  absl::StatusOr<std::vector<store::JobRecord>> EndUnfit(store::JobRecord& job,
+                                                         store::StoredJobState state,
+                                                         const std::string& reason);
+  absl::Status EndAndSplit(store::JobRecord& job, store::StoredJobState state,
+                           const std::string& reason);
+  // Puts jobs before all others.
+  absl::Status RunNext(const std::vector<store::JobRecord>& jobs) ABSL_LOCKS_EXCLUDED(mutex_);
   // Puts a job back to begin again before all others.
   absl::Status BeginAgain(store::JobRecord& job, const std::string& reason);
   // Reads which jobs are unfinished, and puts them into the queue. `starting`: those that
   // were running crashed the server, or were in a crash.
   absl::Status Reload(bool starting);
   absl::Status ReconcileMembership();
+  // Makes tombstones, and has the thread look after the rest.
+  absl::StatusOr<std::vector<store::ExperienceRecord>> ForgetNow(
+      const std::vector<int64_t>& sequences, const std::string& reason) ABSL_LOCKS_EXCLUDED(mutex_);
+  static bool HasAny(const store::JobRecord& job, const std::vector<int64_t>& sequences);
+  // Brings all that follows from forgetting up to date, and the files.
+  absl::Status TendForgotten() ABSL_LOCKS_EXCLUDED(mutex_);
+  absl::Status ForgetExpired() ABSL_LOCKS_EXCLUDED(mutex_);
+  absl::Duration UntilNextExpiry() const;
+  absl::Status Sweep();
+  // Ends a REBUILD that cannot be published by going back to its anchor.
+  absl::Status FallBack(store::JobRecord& job, store::StoredJobState state,
+                        const std::string& reason) ABSL_LOCKS_EXCLUDED(mutex_);
+  // After the current version may have changed.
+  void FollowSwitch();
+  // The job's place in the queue, where one waits that may run now.
+  std::optional<store::JobRecord> TakeQueued() ABSL_LOCKS_EXCLUDED(mutex_);
+  void SetRunning(const store::JobRecord& job) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // nullopt: its drift is not to blame, or it had its second try.
+  absl::StatusOr<std::optional<store::JobRecord>> ReplaceByRebuild(store::JobRecord& job,
+                                                                   const std::string& reason);
   // Updates stand still for a while.
   void StandStill(const absl::Status& status) ABSL_LOCKS_EXCLUDED(mutex_);
   void Postpone() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -137,10 +200,13 @@ class Updater {
   const generator::RetentionText* retention_ = nullptr;
   std::map<int64_t, int> failures_;  // by job: errors that might have passed
   std::set<int64_t> to_cancel_;      // jobs whose cancelling is not durable yet
+  bool rebuild_due_ = false;         // the current version contains what was forgotten
 
   // One durable command of a kind after another.
   absl::Mutex pause_mutex_ ABSL_ACQUIRED_BEFORE(mutex_);
   absl::Mutex rollback_mutex_ ABSL_ACQUIRED_BEFORE(mutex_);
+  // Held while jobs are planned into the queue, or read into it from the store.
+  absl::Mutex plan_mutex_ ABSL_ACQUIRED_BEFORE(mutex_);
 
   // True: the work in hand is to end at its next step. Read there without the mutex.
   std::atomic<bool> interrupt_{false};
@@ -152,6 +218,9 @@ class Updater {
   bool busy_ ABSL_GUARDED_BY(mutex_) = false;
   // What is in memory may not be what the store says.
   bool reload_ ABSL_GUARDED_BY(mutex_) = false;
+  // What follows from forgetting is to be looked after.
+  bool sweep_ ABSL_GUARDED_BY(mutex_) = true;
+  bool sweeping_ ABSL_GUARDED_BY(mutex_) = false;
   int rollbacks_waiting_ ABSL_GUARDED_BY(mutex_) = 0;
   bool cancel_running_ ABSL_GUARDED_BY(mutex_) = false;
   int64_t run_until_ ABSL_GUARDED_BY(mutex_) = 0;

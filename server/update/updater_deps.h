@@ -15,6 +15,7 @@
 #include "server/metrics/metrics.h"
 #include "server/update/distiller.h"
 #include "server/update/gate.h"
+#include "server/update/rebuild_policy.h"
 #include "server/version/version_manager.h"
 
 namespace imprint::update {
@@ -39,6 +40,7 @@ struct UpdaterDeps {
       const std::function<bool()>& cancelled)>
       retention;
   double replay_share = 1.0;
+  RebuildOptions rebuild;
   metrics::UpdateMetrics* metrics;
   const Clock* clock;
   // How an adapter is trained; empty: by `distiller`.

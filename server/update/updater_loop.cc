@@ -18,6 +18,8 @@ namespace {
 constexpr int kMaxFailures = 3;
 // Crashes of the server while one job ran, before the job counts as the cause of them.
 constexpr int kMaxCrashes = 10;
+// The gate's reason.
+constexpr char kRetention[] = "retention";
 
 }  // namespace
 
@@ -45,6 +47,7 @@ absl::Duration Updater::Turn() {
       wait = absl::ZeroDuration();
     }
   }
+  wait = std::min(wait, UntilNextExpiry());
   // An interruption is somebody's wish, not trouble.
   if (!status.ok() && !(absl::IsCancelled(status) && interrupt_)) StandStill(status);
   EndTurn();
@@ -78,6 +81,8 @@ absl::Status Updater::Prepare() {
   }
   // After an error here StandStill asks for it again.
   if (reload) IMPRINT_RETURN_IF_ERROR(Reload(/*starting=*/false));
+  // Before the retention text, which may take a minute.
+  IMPRINT_RETURN_IF_ERROR(TendForgotten());
   if (retention_ == nullptr) {
     IMPRINT_ASSIGN_OR_RETURN(retention_, deps_.retention([this] { return interrupt_.load(); }));
   }
@@ -92,6 +97,7 @@ absl::Status Updater::Reload(bool starting) {
   if (deps_.metrics != nullptr) {
     deps_.metrics->live_version->Set(static_cast<double>(current->number));
   }
+  absl::MutexLock planning(&plan_mutex_);
   IMPRINT_ASSIGN_OR_RETURN(std::vector<store::JobRecord> unfinished, ledger_.Unfinished());
   std::deque<store::JobRecord> queue;
   for (store::JobRecord& job : unfinished) {
@@ -112,10 +118,10 @@ absl::Status Updater::Reload(bool starting) {
       // A stop puts its job back to PLANNED; so this one was in a crash.
       if (starting) job.set_crashes(job.crashes() + 1);
       if (job.crashes() >= kMaxCrashes) {
-        IMPRINT_ASSIGN_OR_RETURN(const std::vector<store::JobRecord> halves,
-                                 ledger_.EndUnfit(job, store::STORED_JOB_STATE_FAILED,
-                                                  absl::StrCat("the server ended ", job.crashes(),
-                                                               " times while it ", "ran")));
+        IMPRINT_ASSIGN_OR_RETURN(
+            const std::vector<store::JobRecord> halves,
+            EndUnfit(job, store::STORED_JOB_STATE_FAILED,
+                     absl::StrCat("the server ended ", job.crashes(), " times while it ran")));
         queue.insert(queue.end(), halves.begin(), halves.end());
         continue;
       }
@@ -126,21 +132,46 @@ absl::Status Updater::Reload(bool starting) {
   }
   absl::MutexLock lock(&mutex_);
   queue_ = std::move(queue);
+  sweep_ = true;
   return absl::OkStatus();
 }
 
+std::optional<store::JobRecord> Updater::TakeQueued() {
+  absl::MutexLock lock(&mutex_);
+  auto next = queue_.begin();
+  if (rebuild_due_) {
+    // Any REBUILD leaves out what was forgotten; nothing else can be published before one.
+    next = std::find_if(next, queue_.end(), [](const store::JobRecord& job) {
+      return job.kind() == store::STORED_JOB_KIND_REBUILD;
+    });
+  }
+  if (next == queue_.end()) return std::nullopt;
+  store::JobRecord job = std::move(*next);
+  queue_.erase(next);
+  SetRunning(job);
+  return job;
+}
+
+void Updater::SetRunning(const store::JobRecord& job) {
+  running_ = Running{.job = job, .progress = {}};
+  cancel_running_ = false;
+}
+
 absl::StatusOr<std::optional<store::JobRecord>> Updater::NextJob(absl::Duration& wait) {
+  // From here on it is found as the running one.
+  if (std::optional<store::JobRecord> queued = TakeQueued(); queued.has_value()) return queued;
+  store::JobRecord wanted;
+  if (rebuild_due_) {
+    wanted.set_kind(store::STORED_JOB_KIND_REBUILD);
+    wanted.set_trigger(store::STORED_TRIGGER_FORGET);
+    IMPRINT_ASSIGN_OR_RETURN(store::JobRecord job, ledger_.Plan(wanted));
+    absl::MutexLock lock(&mutex_);
+    SetRunning(job);
+    return job;
+  }
   int64_t run_until = 0;
   {
     absl::MutexLock lock(&mutex_);
-    if (!queue_.empty()) {
-      store::JobRecord job = std::move(queue_.front());
-      queue_.pop_front();
-      // From here on it is found as the running one.
-      running_ = Running{.job = job, .progress = {}};
-      cancel_running_ = false;
-      return job;
-    }
     run_until = run_until_;
   }
   // Counted before they are listed: one that becomes READY in between is in the list.
@@ -158,11 +189,11 @@ absl::StatusOr<std::optional<store::JobRecord>> Updater::NextJob(absl::Duration&
     if (run_until_ == run_until) run_until_ = 0;  // all of it is done
     return std::nullopt;
   }
-  IMPRINT_ASSIGN_OR_RETURN(store::JobRecord job,
-                           ledger_.Plan(batch, deps_.versions->current()->number));
+  wanted.mutable_sequences()->Add(batch.begin(), batch.end());
+  wanted.set_parent_version(deps_.versions->current()->number);
+  IMPRINT_ASSIGN_OR_RETURN(store::JobRecord job, ledger_.Plan(wanted));
   absl::MutexLock lock(&mutex_);
-  running_ = Running{.job = job, .progress = {}};
-  cancel_running_ = false;
+  SetRunning(job);
   return job;
 }
 
@@ -199,6 +230,7 @@ absl::Status Updater::Finish(store::JobRecord& job, const RunResult& result) {
     absl::MutexLock lock(&mutex_);
     cancelled = cancel_running_;
     running_.reset();  // too late to be cancelled as the running one
+    if (result.end == RunEnd::kCommitted) sweep_ = true;
     if (result.end != RunEnd::kServerFault && result.end != RunEnd::kFailedOnce) {
       backoff_ = absl::ZeroDuration();
     }
@@ -224,12 +256,17 @@ absl::Status Updater::Finish(store::JobRecord& job, const RunResult& result) {
       return absl::OkStatus();
     case RunEnd::kRejected:
       if (deps_.metrics != nullptr) deps_.metrics->rejected.at(result.rejected_for)->Increment();
-      return EndUnfit(job, store::STORED_JOB_STATE_REJECTED, result.message);
+      if (result.rejected_for == kRetention) {
+        IMPRINT_ASSIGN_OR_RETURN(const std::optional<store::JobRecord> rebuild,
+                                 ReplaceByRebuild(job, result.message));
+        if (rebuild.has_value()) return RunNext({*rebuild});
+      }
+      return EndAndSplit(job, store::STORED_JOB_STATE_REJECTED, result.message);
     case RunEnd::kUnfit:
-      return EndUnfit(job, store::STORED_JOB_STATE_FAILED, result.message);
+      return EndAndSplit(job, store::STORED_JOB_STATE_FAILED, result.message);
     case RunEnd::kFailedOnce: {
       if (++failures_[job.id()] >= kMaxFailures) {
-        return EndUnfit(job, store::STORED_JOB_STATE_FAILED, result.message);
+        return EndAndSplit(job, store::STORED_JOB_STATE_FAILED, result.message);
       }
       absl::MutexLock lock(&mutex_);
       Postpone();
@@ -253,14 +290,45 @@ absl::Status Updater::CancelJob(store::JobRecord& job) {
   return absl::OkStatus();
 }
 
-absl::Status Updater::EndUnfit(store::JobRecord& job, store::StoredJobState state,
-                               const std::string& reason) {
-  IMPRINT_ASSIGN_OR_RETURN(const std::vector<store::JobRecord> halves,
-                           ledger_.EndUnfit(job, state, reason));
+absl::StatusOr<std::vector<store::JobRecord>> Updater::EndUnfit(store::JobRecord& job,
+                                                                store::StoredJobState state,
+                                                                const std::string& reason) {
   failures_.erase(job.id());
   Count(state == store::STORED_JOB_STATE_REJECTED ? "rejected" : "failed");
+  if (job.trigger() != store::STORED_TRIGGER_FORGET) return ledger_.EndUnfit(job, state, reason);
+  IMPRINT_RETURN_IF_ERROR(FallBack(job, state, reason));
+  return std::vector<store::JobRecord>();
+}
+
+absl::Status Updater::EndAndSplit(store::JobRecord& job, store::StoredJobState state,
+                                  const std::string& reason) {
+  IMPRINT_ASSIGN_OR_RETURN(const std::vector<store::JobRecord> halves,
+                           EndUnfit(job, state, reason));
+  return RunNext(halves);
+}
+
+absl::StatusOr<std::optional<store::JobRecord>> Updater::ReplaceByRebuild(
+    store::JobRecord& job, const std::string& reason) {
+  std::optional<store::VersionRecord> parent;
+  if (job.parent_version() != 0) {
+    IMPRINT_ASSIGN_OR_RETURN(parent, deps_.store->GetVersion(job.parent_version()));
+  }
+  if (!DriftIsToBlame(deps_.rebuild, job, parent)) return std::nullopt;
+  store::JobRecord wanted;
+  wanted.set_kind(store::STORED_JOB_KIND_REBUILD);
+  wanted.set_trigger(store::STORED_TRIGGER_RETENTION);
+  wanted.set_rebuild_tried(true);
+  *wanted.mutable_sequences() = job.sequences();
+  IMPRINT_ASSIGN_OR_RETURN(const store::JobRecord rebuild,
+                           ledger_.Replace(job, store::STORED_JOB_STATE_REJECTED, reason, wanted));
+  failures_.erase(job.id());
+  Count("rejected");
+  return rebuild;
+}
+
+absl::Status Updater::RunNext(const std::vector<store::JobRecord>& jobs) {
   absl::MutexLock lock(&mutex_);
-  queue_.insert(queue_.begin(), halves.begin(), halves.end());
+  queue_.insert(queue_.begin(), jobs.begin(), jobs.end());
   return absl::OkStatus();
 }
 

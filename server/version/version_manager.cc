@@ -15,6 +15,19 @@
 #include "spdlog/spdlog.h"
 
 namespace imprint::version {
+namespace {
+
+absl::Status Dropped(int64_t number, bool holds_forgotten, int keep) {
+  if (holds_forgotten) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        "versions/", number, " contains what was forgotten since, and is not served again"));
+  }
+  return absl::FailedPreconditionError(
+      absl::StrCat("versions/", number, " was dropped: its files are beyond the newest ", keep,
+                   " (--version.keep)"));
+}
+
+}  // namespace
 
 VersionManager::VersionManager(store::Store* store, std::shared_ptr<const model::Weights> base,
                                const VersionManagerOptions& options, const Clock* clock)
@@ -58,11 +71,11 @@ absl::Status VersionManager::LoadCurrent() {
     }
     spdlog::error("{}; going back to versions/{}", std::string(loaded.status().message()),
                   good->number);
-    IMPRINT_ASSIGN_OR_RETURN(Sequences contained, ContainedIn(good->number));
+    IMPRINT_ASSIGN_OR_RETURN(Sequences contained, MembersOf(good->number));
     return Switch(good, number, std::move(contained),
                   [](store::Transaction&, const Sequences&) { return absl::OkStatus(); });
   }
-  IMPRINT_ASSIGN_OR_RETURN(Sequences contained, ContainedIn(number));
+  IMPRINT_ASSIGN_OR_RETURN(Sequences contained, MembersOf(number));
   absl::MutexLock lock(&mutex_);
   current_ = *std::move(loaded);
   if (number != 0) live_[number] = current_;
@@ -95,7 +108,7 @@ absl::StatusOr<VersionManager::SharedVersion> VersionManager::NearestGoodAncesto
   return base_;
 }
 
-absl::StatusOr<VersionManager::Sequences> VersionManager::ContainedIn(int64_t number) const {
+absl::StatusOr<VersionManager::Sequences> VersionManager::MembersOf(int64_t number) const {
   Sequences contained;
   Sequences visited;
   while (number != 0) {
@@ -112,6 +125,21 @@ absl::StatusOr<VersionManager::Sequences> VersionManager::ContainedIn(int64_t nu
     number = row->parent();
   }
   return contained;
+}
+
+absl::StatusOr<std::vector<int64_t>> VersionManager::ContainedIn(int64_t number) const {
+  IMPRINT_ASSIGN_OR_RETURN(const Sequences members, MembersOf(number));
+  std::vector<int64_t> sequences(members.begin(), members.end());
+  std::sort(sequences.begin(), sequences.end());
+  return sequences;
+}
+
+absl::StatusOr<std::vector<std::shared_ptr<const model::Adapter>>> VersionManager::Deltas(
+    int64_t number) const {
+  if (const SharedVersion live = FindLive(number); live != nullptr) return live->deltas;
+  IMPRINT_ASSIGN_OR_RETURN(const store::VersionRecord row, store_->GetVersion(number));
+  if (row.dropped()) return Dropped(number, row.holds_forgotten(), options_.keep);
+  return files_.Read(number, base_->weights->config, base_->weights->placement);
 }
 
 absl::StatusOr<VersionManager::SharedVersion> VersionManager::MakeCandidate(
@@ -152,11 +180,11 @@ absl::StatusOr<int64_t> VersionManager::Save(const Version& candidate) {
   return files_.Write(candidate, parent.get());
 }
 
-absl::Status VersionManager::Commit(SharedVersion candidate, store::VersionRecord record,
-                                    const StageFn& stage) {
+absl::Status VersionManager::Commit(SharedVersion candidate, int64_t expected_current,
+                                    store::VersionRecord record, const StageFn& stage) {
   absl::MutexLock switching(&switch_mutex_);
   IMPRINT_RETURN_IF_ERROR(SettleLocked());
-  IMPRINT_ASSIGN_OR_RETURN(Sequences contained, ContainedIn(candidate->parent));
+  IMPRINT_ASSIGN_OR_RETURN(Sequences contained, MembersOf(candidate->parent));
   contained.insert(record.added().begin(), record.added().end());
   record.set_number(candidate->number);
   record.set_parent(candidate->parent);
@@ -164,7 +192,7 @@ absl::Status VersionManager::Commit(SharedVersion candidate, store::VersionRecor
   record.set_experience_count(static_cast<int64_t>(contained.size()));
   record.set_dropped(false);
   IMPRINT_RETURN_IF_ERROR(
-      Switch(candidate, candidate->parent, std::move(contained),
+      Switch(candidate, expected_current, std::move(contained),
              [&](store::Transaction& transaction, const Sequences& members) -> absl::Status {
                transaction.PutVersion(record);
                return stage(transaction, [&members](int64_t s) { return members.contains(s); });
@@ -188,16 +216,15 @@ absl::Status VersionManager::Rollback(int64_t number, const StageFn& stage) {
     }
     if (!row.ok()) return row.status();
     record = *std::move(row);
-    if (record.dropped()) {
-      return absl::FailedPreconditionError(
-          absl::StrCat("versions/", number, " was dropped: its files are beyond the newest ",
-                       options_.keep, " (--version.keep)"));
+    IMPRINT_ASSIGN_OR_RETURN(const bool holds_forgotten, HoldsForgotten(number));
+    if (record.dropped() || holds_forgotten) {
+      return Dropped(number, record.holds_forgotten() || holds_forgotten, options_.keep);
     }
     if (target == nullptr) {
       IMPRINT_ASSIGN_OR_RETURN(target, Load(number));
     }
   }
-  IMPRINT_ASSIGN_OR_RETURN(Sequences contained, ContainedIn(number));
+  IMPRINT_ASSIGN_OR_RETURN(Sequences contained, MembersOf(number));
   IMPRINT_RETURN_IF_ERROR(
       Switch(target, current()->number, std::move(contained),
              [&](store::Transaction& transaction, const Sequences& members) -> absl::Status {
@@ -217,7 +244,7 @@ absl::Status VersionManager::Switch(
       store_->Transact([&](store::Transaction& transaction) -> absl::Status {
         IMPRINT_ASSIGN_OR_RETURN(const int64_t current, store_->GetCurrentVersion());
         if (current != expected) {
-          return absl::AbortedError(absl::StrCat("versions/", target->number, " was made from ",
+          return absl::AbortedError(absl::StrCat("versions/", target->number, " was to follow ",
                                                  "versions/", expected, ", but versions/", current,
                                                  " is current now"));
         }
@@ -291,20 +318,24 @@ void VersionManager::DropOldVersions() {
       continue;
     }
     if (++kept <= options_.keep) continue;
-    store::VersionRecord dropped = *row;
-    dropped.set_dropped(true);
-    absl::Status status = store_->Transact([&dropped](store::Transaction& transaction) {
-      transaction.PutVersion(dropped);
-      return absl::OkStatus();
-    });
-    // From here on a crash leaves files that the next start removes.
-    if (status.ok()) status = files_.Remove(number);
-    if (!status.ok()) {
+    if (const absl::Status status = Drop(*row, /*holds_forgotten=*/false); !status.ok()) {
       spdlog::warn("versions/{} is not dropped yet: {}", number, status.ToString());
       return;
     }
-    Tell(dropped, /*current=*/false);
   }
+}
+
+absl::Status VersionManager::Drop(store::VersionRecord row, bool holds_forgotten) {
+  row.set_dropped(true);
+  row.set_holds_forgotten(holds_forgotten);
+  IMPRINT_RETURN_IF_ERROR(store_->Transact([&row](store::Transaction& transaction) {
+    transaction.PutVersion(row);
+    return absl::OkStatus();
+  }));
+  // From here on a crash leaves files that the next start removes.
+  IMPRINT_RETURN_IF_ERROR(files_.Remove(row.number()));
+  Tell(row, /*current=*/false);
+  return absl::OkStatus();
 }
 
 VersionManager::SharedVersion VersionManager::current() const {

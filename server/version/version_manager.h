@@ -5,8 +5,8 @@
 //
 // States of a version: candidate (in memory only) -> stored (its directory is
 // complete) -> committed (it has a row; from here its number shows) -> dropped (files
-// deleted beyond the keep window; the row stays). Exactly one committed version, or
-// the base, is current.
+// deleted beyond the keep window, or because it contains what was forgotten; the row
+// stays). Exactly one committed version, or the base, is current.
 //
 // On disk, under <data_dir>/versions/default/<number, 8 digits>/:
 //   delta-<i>.safetensors   low-rank changes over the base, in the order they are added
@@ -89,23 +89,38 @@ class VersionManager {
   absl::StatusOr<int64_t> Save(const Version& candidate) ABSL_LOCKS_EXCLUDED(switch_mutex_);
   // Commits a saved candidate: its row, current = its number and whatever `stage` adds
   // (the job's row, its experiences) in one synced batch, valid only while current is
-  // still candidate.parent (else ABORTED), then switches the pointer. Of `record` number,
-  // parent, time and the count of experiences are set here. Afterwards drops files beyond
-  // the keep window.
+  // still `expected_current` (else ABORTED), then switches the pointer. A version that was
+  // trained from an older one has that one as its parent; what it contains is what the parent
+  // contains and what it adds. Of `record` number, parent, time and the count of experiences
+  // are set here. Afterwards drops files beyond the keep window.
   //
   // When the write fails the truth is read back: OK if the version was committed after all,
   // the write's error if it was not. UNKNOWN: it could not be read back; nothing is switched
   // before Settle succeeds.
-  absl::Status Commit(SharedVersion candidate, store::VersionRecord record, const StageFn& stage)
+  absl::Status Commit(SharedVersion candidate, int64_t expected_current,
+                      store::VersionRecord record, const StageFn& stage)
       ABSL_LOCKS_EXCLUDED(switch_mutex_);
   // Makes a stored version (or 0, the base) the current one in one synced batch with
-  // what `stage` adds, then switches. NOT_FOUND; FAILED_PRECONDITION when dropped; DATA_LOSS
-  // when its files are broken: then all stays as it is. A failed write as for Commit.
+  // what `stage` adds, then switches. NOT_FOUND; FAILED_PRECONDITION when dropped, or when it
+  // contains what was forgotten; DATA_LOSS when its files are broken: then all stays as it
+  // is. A failed write as for Commit.
   absl::Status Rollback(int64_t number, const StageFn& stage) ABSL_LOCKS_EXCLUDED(switch_mutex_);
 
   // After UNKNOWN: reads the truth from the store and switches if the write was durable after
   // all. OK when nothing is unsettled; otherwise the error that the store still gives.
   absl::Status Settle() ABSL_LOCKS_EXCLUDED(switch_mutex_);
+
+  // Deletes the files of every version but the current one that contains a forgotten
+  // experience; it cannot be rolled back to, nor be acquired. Nothing to do is OK; an error
+  // leaves the rest for the next call.
+  absl::Status DropForgotten() ABSL_LOCKS_EXCLUDED(switch_mutex_);
+
+  // The deltas of a stored version, from memory or from its files, without merging them.
+  // NOT_FOUND; FAILED_PRECONDITION when dropped; DATA_LOSS when its files are broken.
+  absl::StatusOr<std::vector<std::shared_ptr<const model::Adapter>>> Deltas(int64_t number) const;
+
+  // The experiences in a committed version, in order: what it and its ancestors added.
+  absl::StatusOr<std::vector<int64_t>> ContainedIn(int64_t number) const;
 
   // Whether `sequence` is contained in the current version.
   bool Contains(int64_t sequence) const;
@@ -126,8 +141,9 @@ class VersionManager {
   absl::StatusOr<SharedVersion> Load(int64_t number) const;
   // The nearest ancestor of a broken version whose files are whole; the base at last.
   absl::StatusOr<SharedVersion> NearestGoodAncestor(int64_t number) const;
-  // The experiences in version `number`: what it and its ancestors added.
-  absl::StatusOr<Sequences> ContainedIn(int64_t number) const;
+  absl::StatusOr<Sequences> MembersOf(int64_t number) const;
+  // Whether a version contains a forgotten experience.
+  absl::StatusOr<bool> HoldsForgotten(int64_t number) const;
 
   // Writes `stage` with current = target.number, in one transaction, while current is still
   // `expected`; then switches.
@@ -137,8 +153,11 @@ class VersionManager {
   absl::Status SettleLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(switch_mutex_);
   // The switch itself: all that readers ever wait for.
   void PointTo(const SharedVersion& target, Sequences contained) ABSL_LOCKS_EXCLUDED(mutex_);
-  // Deletes the files of versions beyond the keep window, each marked durably before.
+  // Deletes the files of versions beyond the keep window.
   void DropOldVersions() ABSL_EXCLUSIVE_LOCKS_REQUIRED(switch_mutex_);
+  // Deletes the files of one, marked durably before.
+  absl::Status Drop(store::VersionRecord row, bool holds_forgotten)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(switch_mutex_);
   SharedVersion FindLive(int64_t number) const;
   void Tell(const store::VersionRecord& record, bool current) const;
 

@@ -251,6 +251,23 @@ class Server:
         request = admin_service_pb2.ReleaseExperienceRequest(name=name)
         return self.admin.ReleaseExperience(request, timeout=PATIENCE_SECONDS).experience
 
+    def forget(self, **selector):
+        request = imprint_service_pb2.ForgetExperienceRequest(**selector)
+        return self.imprint.ForgetExperience(request, timeout=PATIENCE_SECONDS)
+
+    def rebuild(self, **fields):
+        request = admin_service_pb2.RebuildVersionRequest(**fields)
+        return self.admin.RebuildVersion(request, timeout=PATIENCE_SECONDS)
+
+    def wait_forgotten(self):
+        """Until nothing that was forgotten is in the weights or in files."""
+
+        def forgotten():
+            status = self.status()
+            return status.forgotten_in_weights == 0 and not status.forgotten_in_files
+
+        wait_until("what was forgotten to be gone", forgotten)
+
     def wait_state(self, name, *states):
         """Until the experience is in one of the states."""
 

@@ -113,6 +113,59 @@ TEST(ConvertTest, ReservedVersionShowsOnlyOnceCommitted) {
               ElementsAre("experiences/1", "experiences/4"));
 }
 
+TEST(ConvertTest, RebuildSaysWhatItTrainsAgainAndWhy) {
+  store::JobRecord job;
+  job.set_id(2);
+  EXPECT_EQ(ToProto(job, std::nullopt).kind(), v1::JOB_KIND_UPDATE);
+  job.set_kind(store::STORED_JOB_KIND_REBUILD);
+  job.set_trigger(store::STORED_TRIGGER_FORGET);
+  job.add_rebuilt(3);
+  (*job.mutable_report()->mutable_experience_efficacies())[3] = 0.5;
+  job.mutable_report()->set_forgotten_efficacy(0.01);
+
+  const v1::Job proto = ToProto(job, std::nullopt);
+
+  EXPECT_EQ(proto.kind(), v1::JOB_KIND_REBUILD);
+  EXPECT_EQ(proto.trigger(), v1::JOB_TRIGGER_FORGET);
+  EXPECT_THAT(proto.rebuilt_experiences(), ElementsAre("experiences/3"));
+  ASSERT_EQ(proto.report().experience_efficacies_size(), 1);
+  EXPECT_EQ(proto.report().experience_efficacies(0).efficacy(), 0.5);
+  EXPECT_EQ(proto.report().forgotten_efficacy(), 0.01);
+}
+
+TEST(ConvertTest, CostThatIsNotKnownIsAbsent) {
+  const v1::RebuildCost unknown = ToProto(update::RebuildCost());
+  EXPECT_FALSE(unknown.has_steps());
+  EXPECT_FALSE(unknown.has_seconds());
+  update::RebuildCost cost;
+  cost.steps = 5;
+  cost.seconds = 2.5;
+  EXPECT_EQ(ToProto(cost).steps(), 5);
+  EXPECT_EQ(ToProto(cost).seconds(), 2.5);
+}
+
+TEST(ConvertTest, TombstoneHasNoContent) {
+  store::ExperienceRecord record;
+  record.set_sequence(1);
+  record.set_state(store::STORED_STATE_FORGOTTEN);
+  EXPECT_FALSE(ToProto(record, false, Content::kWith).has_content());
+}
+
+TEST(ConvertTest, TimeToLiveEndsSoLongAfterTheInjection) {
+  v1::InjectContextRequest request = Request();
+  request.mutable_ttl()->set_seconds(60);
+  store::ExperienceRecord record = ToRecord(request);
+  record.set_state(store::STORED_STATE_QUEUED);
+  record.set_create_time_micros(5'000'000);
+  record.set_supersedes(4);
+
+  const v1::Experience proto = ToProto(record, false, Content::kWithout);
+
+  EXPECT_EQ(proto.expire_time().seconds(), 65);
+  EXPECT_EQ(proto.supersedes(), "experiences/4");
+  EXPECT_NE(record.body_digest(), ToRecord(Request()).body_digest());
+}
+
 TEST(ConvertTest, RunningJobHasProgress) {
   store::JobRecord job;
   job.set_id(2);

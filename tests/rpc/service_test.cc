@@ -114,6 +114,24 @@ TEST_F(ServiceTest, GetExperienceGivesItBack) {
   EXPECT_EQ(response.experience().content().text(), "The harbour opens at six.");
 }
 
+TEST_F(ServiceTest, SupersedingTheUnknownIsNotFound) {
+  v1::InjectContextRequest request;
+  request.mutable_content()->set_text("The harbour opens at seven now.");
+  request.set_supersedes("nobody's");
+  v1::InjectContextResponse response;
+  const grpc::Status status = Inject(request, &response);
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::NOT_FOUND);
+  EXPECT_EQ(ReasonOf(status), kReasonExperienceNotFound);
+  EXPECT_THAT(status.error_message(), HasSubstr("nobody's"));
+}
+
+TEST_F(ServiceTest, ForgettingWithoutASelectorNamesTheField) {
+  v1::ForgetExperienceResponse response;
+  grpc::ClientContext context;
+  const grpc::Status status = imprint_->ForgetExperience(&context, {}, &response);
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+}
+
 TEST_F(ServiceTest, UnknownExperienceIsNotFound) {
   v1::GetExperienceRequest request;
   request.set_name("experiences/77");

@@ -210,6 +210,33 @@ TEST(ValidateTest, ListRefusesAnUnknownState) {
   EXPECT_THAT(BadFields(ToGrpcStatus(ValidateListExperiences(request))), ElementsAre("state"));
 }
 
+TEST(ValidateTest, TimeToLiveIsPositiveAndBounded) {
+  using Request = v1::InjectContextRequest;
+  ExpectRefused<Request>(
+      GoodInject(),
+      {
+          {[](Request& r) { r.mutable_ttl(); }, "ttl", "must be more than"},
+          {[](Request& r) { r.mutable_ttl()->set_seconds(-5); }, "ttl", "must be more than"},
+          {[](Request& r) { r.mutable_ttl()->set_seconds(kMaxTtlSeconds + 1); }, "ttl", "at most"},
+          {[](Request& r) { r.set_supersedes(std::string(129, 'x')); }, "supersedes", "129 bytes"},
+      },
+      [](const Request& request) { return ValidateInject(request, kLimits); });
+}
+
+TEST(ValidateTest, ForgettingNeedsASelector) {
+  using Request = v1::ForgetExperienceRequest;
+  Request by_name;
+  by_name.set_name("experiences/3");
+  ExpectRefused<Request>(
+      by_name,
+      {
+          {[](Request& r) { r.clear_name(); }, "name", "give a name, a request_id or labels"},
+          {[](Request& r) { r.set_name("jobs/3"); }, "name", "experiences"},
+          {[](Request& r) { (*r.mutable_labels())["a b"] = "c"; }, "labels", "key"},
+      },
+      ValidateForget);
+}
+
 TEST(ValidateTest, ProbeNeedsAQuestion) {
   EXPECT_THAT(BadFields(ToGrpcStatus(ValidateCreateProbe(v1::CreateProbeRequest(), kLimits))),
               ElementsAre("question"));

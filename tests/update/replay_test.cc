@@ -56,9 +56,10 @@ class ReplayTest : public ::testing::Test {
   }
 
   // How many sentences of each experience were chosen.
-  std::map<int64_t, int> Choose(size_t budget, uint64_t seed = 1) {
+  std::map<int64_t, int> Choose(size_t budget, uint64_t seed = 1,
+                                ReplayOrder order = ReplayOrder::kMostForgottenFirst) {
     std::map<int64_t, int> chosen;
-    const auto replay = ChooseReplay(*store_, earlier_, budget, seed);
+    const auto replay = ChooseReplay(*store_, earlier_, budget, seed, order);
     IMPRINT_EXPECT_OK(replay);
     for (const store::TargetRecord& sentence : *replay) ++chosen[sentence.student_prompt_ids(0)];
     return chosen;

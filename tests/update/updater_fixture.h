@@ -50,8 +50,9 @@ class Server {
 
   // Opens all but the updater.
   Server(const std::filesystem::path& data_dir, std::shared_ptr<const model::Weights> base,
-         rocksdb::Env* env = nullptr, version::VersionManagerOptions version_options = {})
-      : learner_(base->config, base->placement) {
+         rocksdb::Env* env = nullptr, version::VersionManagerOptions version_options = {},
+         const Clock* clock = Clock::Real())
+      : clock_(clock), learner_(base->config, base->placement) {
     store::StoreOptions store_options;
     store_options.path = data_dir / "store";
     store_options.model_fingerprint = "model";
@@ -60,13 +61,12 @@ class Server {
     auto store = store::Store::Open(store_options);
     IMPRINT_EXPECT_OK(store);
     store_ = *std::move(store);
-    auto log = experience::ExperienceLog::Open(store_.get(), {}, Clock::Real());
+    auto log = experience::ExperienceLog::Open(store_.get(), {}, clock_);
     IMPRINT_EXPECT_OK(log);
     log_ = *std::move(log);
     version_options.directory = data_dir / "versions";
     version_options.model_fingerprint = "model";
-    auto versions =
-        version::VersionManager::Open(store_.get(), base, version_options, Clock::Real());
+    auto versions = version::VersionManager::Open(store_.get(), base, version_options, clock_);
     IMPRINT_EXPECT_OK(versions);
     versions_ = *std::move(versions);
     retention_.train.push_back(fakes::Sentence(0));
@@ -94,13 +94,15 @@ class Server {
                            return &retention_;
                          },
                      .replay_share = 1,
+                     .rebuild = rebuild_,
                      .metrics = nullptr,
-                     .clock = Clock::Real(),
+                     .clock = clock_,
                      .train =
                          [this](const model::Adapter* start, const DistillInput& input,
                                 const std::function<void(const DistillProgress&)>& progress,
                                 const std::function<bool()>& cancelled) {
-                           return learner_.Train(start, input, progress, cancelled);
+                           return train_ ? train_(start, input, progress, cancelled)
+                                         : learner_.Train(start, input, progress, cancelled);
                          }};
     absl::StatusOr<std::unique_ptr<Updater>> updater = Updater::Start(options_, deps);
     if (!updater.ok()) return updater.status();
@@ -117,16 +119,18 @@ class Server {
   }
 
   // Appends an experience, QUEUED; gives its sequence.
-  int64_t Append() {
-    store::ExperienceRecord record;
-    record.set_text("an experience");
+  int64_t Append(store::ExperienceRecord record = {}, const std::string& supersedes = "") {
+    if (record.text().empty()) record.set_text("an experience");
     absl::Notification done;
     int64_t sequence = 0;
-    log_->Append(std::move(record), [&](absl::StatusOr<store::ExperienceRecord> appended) {
-      IMPRINT_EXPECT_OK(appended);
-      if (appended.ok()) sequence = appended->sequence();
-      done.Notify();
-    });
+    log_->Append(
+        std::move(record),
+        [&](absl::StatusOr<store::ExperienceRecord> appended) {
+          IMPRINT_EXPECT_OK(appended);
+          if (appended.ok()) sequence = appended->sequence();
+          done.Notify();
+        },
+        supersedes);
     done.WaitForNotification();
     return sequence;
   }
@@ -187,7 +191,10 @@ class Server {
     return *std::move(versions);
   }
 
+  const Clock* const clock_;
+  TrainFn train_;  // in place of learner_; set before Start
   SchedulerOptions options_;
+  RebuildOptions rebuild_;
   Listener on_job;  // set before Start
   fakes::FakeEngine engine_{fakes::LogProbOfKnowledge};
   fakes::FakeLearner learner_;
@@ -216,7 +223,7 @@ class UpdaterFixture : public ::testing::Test {
   // Opens the folder, after closing what had it open.
   void Open() {
     server_.reset();
-    server_ = std::make_unique<Server>(temp_ / "data", base_, env_.get(), version_options_);
+    server_ = std::make_unique<Server>(temp_ / "data", base_, env_.get(), version_options_, clock_);
   }
   void Start() { IMPRINT_ASSERT_OK(server_->Start()); }
   void Reopen() {
@@ -233,6 +240,7 @@ class UpdaterFixture : public ::testing::Test {
   const std::shared_ptr<const model::Weights> base_;
   std::unique_ptr<rocksdb::Env> env_;
   version::VersionManagerOptions version_options_;
+  const Clock* clock_ = Clock::Real();
   std::unique_ptr<Server> server_;
 };
 

@@ -91,7 +91,7 @@ class VersionFixture : public ::testing::Test {
                       const std::vector<int64_t>& added = {}) {
     store::VersionRecord record;
     record.mutable_added()->Add(added.begin(), added.end());
-    return manager_->Commit(candidate, record, StageNothing);
+    return manager_->Commit(candidate, candidate->parent, record, StageNothing);
   }
 
   // Publishes a child of the current version; gives its number.

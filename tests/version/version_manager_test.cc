@@ -94,7 +94,7 @@ TEST_F(VersionManagerTest, NothingIsCommittedWhenStagingFails) {
   const auto candidate = MakeCandidate();
   IMPRINT_ASSERT_OK(manager_->Save(*candidate));
 
-  EXPECT_THAT(manager_->Commit(candidate, {},
+  EXPECT_THAT(manager_->Commit(candidate, candidate->parent, {},
                                [](store::Transaction&, absl::FunctionRef<bool(int64_t)>) {
                                  return absl::InternalError("no");
                                }),
@@ -112,11 +112,12 @@ TEST_F(VersionManagerTest, StagingSeesWhatTheNewVersionContains) {
   record.add_added(2);
   std::vector<bool> seen;
 
-  IMPRINT_ASSERT_OK(manager_->Commit(
-      candidate, record, [&seen](store::Transaction&, absl::FunctionRef<bool(int64_t)> contained) {
-        seen = {contained(1), contained(2), contained(3)};
-        return absl::OkStatus();
-      }));
+  IMPRINT_ASSERT_OK(
+      manager_->Commit(candidate, candidate->parent, record,
+                       [&seen](store::Transaction&, absl::FunctionRef<bool(int64_t)> contained) {
+                         seen = {contained(1), contained(2), contained(3)};
+                         return absl::OkStatus();
+                       }));
 
   EXPECT_THAT(seen, ElementsAre(true, true, false));
 }

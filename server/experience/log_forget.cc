@@ -1,0 +1,107 @@
+// Copyright 2026 The Imprint Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// How an experience becomes a tombstone.
+
+#include <optional>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "common/status_macros.h"
+#include "server/experience/experience_log.h"
+#include "server/experience/states.h"
+
+namespace imprint::experience {
+namespace {
+
+constexpr int kPage = 64;
+
+bool CarriesLabels(const store::ExperienceRecord& record, const Labels& wanted) {
+  for (const auto& [key, value] : wanted) {
+    const auto found = record.labels().find(key);
+    if (found == record.labels().end() || found->second != value) return false;
+  }
+  return true;
+}
+
+// What stays: place, request_id, times, which version had it first.
+store::ExperienceRecord Tombstone(const store::ExperienceRecord& record) {
+  store::ExperienceRecord tombstone;
+  tombstone.set_sequence(record.sequence());
+  tombstone.set_state(record.state());
+  tombstone.set_request_id(record.request_id());
+  tombstone.set_create_time_micros(record.create_time_micros());
+  tombstone.set_version(record.version());
+  return tombstone;
+}
+
+}  // namespace
+
+absl::StatusOr<std::vector<int64_t>> ExperienceLog::Select(const ForgetSelector& selector) const {
+  int64_t sequence = selector.sequence;
+  if (!selector.request_id.empty()) {
+    IMPRINT_ASSIGN_OR_RETURN(const std::optional<int64_t> found,
+                             store_->FindRequest(selector.request_id));
+    if (!found.has_value()) {
+      return absl::NotFoundError(absl::StrCat("no experience was injected with the request_id \"",
+                                              selector.request_id, "\""));
+    }
+    if (sequence != 0 && sequence != *found) return std::vector<int64_t>();
+    sequence = *found;
+  }
+  std::vector<int64_t> selected;
+  if (sequence != 0) {
+    IMPRINT_ASSIGN_OR_RETURN(const store::ExperienceRecord record, Get(sequence));
+    if (CarriesLabels(record, selector.labels)) selected.push_back(sequence);
+    return selected;
+  }
+  if (selector.labels.empty()) return selected;
+  // A page at a time: each record comes with its content.
+  while (true) {
+    const int64_t after = selected.empty() ? 0 : selected.back();
+    IMPRINT_ASSIGN_OR_RETURN(const std::vector<store::ExperienceRecord> page,
+                             List({.labels = selector.labels}, after, kPage));
+    for (const store::ExperienceRecord& record : page) selected.push_back(record.sequence());
+    if (page.size() < kPage) return selected;
+  }
+}
+
+absl::Status ExperienceLog::StageForget(store::Transaction& transaction, int64_t sequence,
+                                        const std::string& reason, bool keep_probes) {
+  IMPRINT_ASSIGN_OR_RETURN(const store::ExperienceRecord record,
+                           transaction.GetExperience(sequence));
+  if (record.state() == store::STORED_STATE_FORGOTTEN) return absl::OkStatus();
+  store::ExperienceRecord tombstone = Tombstone(record);
+  IMPRINT_RETURN_IF_ERROR(MoveTo(store::STORED_STATE_FORGOTTEN, reason, clock_->Now(), tombstone));
+  transaction.PutExperience(tombstone);
+  transaction.DeleteTargets(sequence);
+  MarkStaged(sequence);
+  return keep_probes ? absl::OkStatus() : StageDropProbes(transaction, sequence);
+}
+
+absl::Status ExperienceLog::StageDropProbes(store::Transaction& transaction, int64_t sequence) {
+  IMPRINT_ASSIGN_OR_RETURN(const std::vector<store::ProbeRecord> probes,
+                           store_->GetProbes(sequence));
+  for (const store::ProbeRecord& probe : probes) transaction.DeleteProbe(probe);
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::vector<store::ExperienceRecord>> ExperienceLog::Forget(
+    const std::vector<int64_t>& sequences, const std::string& reason,
+    absl::FunctionRef<bool(int64_t sequence)> keep_probes) {
+  const absl::Status written =
+      store_->Transact([&](store::Transaction& transaction) -> absl::Status {
+        for (const int64_t sequence : sequences) {
+          IMPRINT_RETURN_IF_ERROR(
+              StageForget(transaction, sequence, reason, keep_probes(sequence)));
+        }
+        return absl::OkStatus();
+      });
+  // Whatever came of it: what was staged is looked up.
+  const absl::Status refreshed = Refresh();
+  IMPRINT_RETURN_IF_ERROR(written);
+  IMPRINT_RETURN_IF_ERROR(refreshed);
+  return store_->GetExperiences(sequences);
+}
+
+}  // namespace imprint::experience

@@ -1,0 +1,87 @@
+// Copyright 2026 The Imprint Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// How what was forgotten leaves the files of the store.
+
+#include <algorithm>
+#include <limits>
+#include <utility>
+
+#include "common/status_macros.h"
+#include "server/store/database.h"
+#include "server/store/keys.h"
+#include "server/store/store.h"
+
+namespace imprint::store {
+namespace {
+
+// Ranges compacted one by one; more are taken together, gaps and all.
+constexpr size_t kMaxRuns = 64;
+
+// Numbers first <= n <= last.
+using Run = std::pair<int64_t, int64_t>;
+
+// `numbers` in order.
+std::vector<Run> Runs(const std::vector<int64_t>& numbers) {
+  std::vector<Run> runs;
+  for (const int64_t number : numbers) {
+    if (!runs.empty() && runs.back().second + 1 >= number) {
+      runs.back().second = number;
+    } else {
+      runs.emplace_back(number, number);
+    }
+  }
+  if (runs.size() > kMaxRuns) return {{runs.front().first, runs.back().second}};
+  return runs;
+}
+
+absl::Status CompactRuns(Database& database, Family family, const std::vector<int64_t>& numbers,
+                         std::atomic<bool>* cancelled) {
+  for (const auto& [first, last] : Runs(numbers)) {
+    // Keys that go on after the number begin with it.
+    IMPRINT_RETURN_IF_ERROR(
+        database.Compact(family, NumberKey(first), NumberKey(last + 1), cancelled));
+  }
+  return absl::OkStatus();
+}
+
+// RocksDB takes one flag, and there are two reasons to end. Owns no thread: the second
+// reason is looked at between two ranges.
+absl::Status CompactAll(Database& database, const PurgeList& due, std::atomic<bool>* cancelled,
+                        const std::atomic<bool>& in_the_way) {
+  constexpr Family kOfExperiences[] = {Family::kExperiences, Family::kContents, Family::kTargets,
+                                       Family::kExperienceProbes};
+  for (const Family family : kOfExperiences) {
+    if (in_the_way) return absl::CancelledError("the store is to be opened again");
+    IMPRINT_RETURN_IF_ERROR(CompactRuns(database, family, due.sequences, cancelled));
+  }
+  if (in_the_way) return absl::CancelledError("the store is to be opened again");
+  return CompactRuns(database, Family::kProbes, due.probes, cancelled);
+}
+
+}  // namespace
+
+int64_t ExpireTimeMicros(const ExperienceRecord& record) {
+  if (record.ttl_micros() <= 0 || record.state() == STORED_STATE_FORGOTTEN) return 0;
+  constexpr int64_t kForever = std::numeric_limits<int64_t>::max() - 1;
+  if (record.ttl_micros() > kForever - record.create_time_micros()) return kForever;
+  return record.create_time_micros() + record.ttl_micros();
+}
+
+absl::Status Store::Purge(std::atomic<bool>* cancelled) {
+  IMPRINT_ASSIGN_OR_RETURN(const PurgeList due, ListPurges());
+  if (due.sequences.empty() && due.probes.empty()) return absl::OkStatus();
+  {
+    absl::ReaderMutexLock lock(&database_mutex_);
+    if (database_ == nullptr) return absl::UnavailableError("the store is not open");
+    IMPRINT_RETURN_IF_ERROR(database_->Flush());
+    IMPRINT_RETURN_IF_ERROR(CompactAll(*database_, due, cancelled, purge_in_the_way_));
+    IMPRINT_RETURN_IF_ERROR(database_->DeleteObsoleteFiles());
+  }
+  return Transact([&due](Transaction& transaction) {
+    transaction.FinishPurge(due);
+    return absl::OkStatus();
+  });
+}
+
+}  // namespace imprint::store

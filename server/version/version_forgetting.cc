@@ -1,0 +1,56 @@
+// Copyright 2026 The Imprint Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// What the version manager does about experiences that were forgotten.
+
+#include <limits>
+#include <vector>
+
+#include "common/status_macros.h"
+#include "server/version/version_manager.h"
+#include "spdlog/spdlog.h"
+
+namespace imprint::version {
+namespace {
+
+absl::StatusOr<std::vector<int64_t>> Forgotten(const store::Store& store) {
+  return store.ListByState(store::STORED_STATE_FORGOTTEN, 0, std::numeric_limits<int>::max());
+}
+
+}  // namespace
+
+absl::StatusOr<bool> VersionManager::HoldsForgotten(int64_t number) const {
+  IMPRINT_ASSIGN_OR_RETURN(const std::vector<int64_t> forgotten, Forgotten(*store_));
+  if (forgotten.empty()) return false;
+  IMPRINT_ASSIGN_OR_RETURN(const Sequences members, MembersOf(number));
+  for (const int64_t sequence : forgotten) {
+    if (members.contains(sequence)) return true;
+  }
+  return false;
+}
+
+absl::Status VersionManager::DropForgotten() {
+  absl::MutexLock switching(&switch_mutex_);
+  IMPRINT_RETURN_IF_ERROR(SettleLocked());
+  IMPRINT_ASSIGN_OR_RETURN(const std::vector<int64_t> list, Forgotten(*store_));
+  if (list.empty()) return absl::OkStatus();
+  const Sequences forgotten(list.begin(), list.end());
+  IMPRINT_ASSIGN_OR_RETURN(const std::vector<store::VersionRecord> rows, store_->ListVersions());
+  const int64_t current = this->current()->number;
+  Sequences holders;  // numbers; a parent comes before its children
+  for (const store::VersionRecord& row : rows) {
+    bool holds = holders.contains(row.parent());
+    for (const int64_t sequence : row.added()) holds |= forgotten.contains(sequence);
+    if (!holds) continue;
+    holders.insert(row.number());
+    if (row.number() == current || row.dropped()) continue;
+    IMPRINT_RETURN_IF_ERROR(Drop(row, /*holds_forgotten=*/true));
+    spdlog::info("versions/{} is dropped: it contains what was forgotten", row.number());
+    // Streams that use it end by themselves; nobody else gets it.
+    absl::MutexLock lock(&mutex_);
+    live_.erase(row.number());
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace imprint::version
