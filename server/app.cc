@@ -174,7 +174,6 @@ absl::Status App::Listen() {
   AddExperienceMetrics(log_.get(), clock_, &metrics_);
   AddVersionMetrics(versions_.get(), &metrics_);
   AddStoreMetrics(store_.get(), &metrics_);
-  metrics_.update()->live_version->Set(static_cast<double>(versions_->current()->number));
   int metrics_port = 0;
   if (!options_.metrics_listen.empty()) {
     IMPRINT_ASSIGN_OR_RETURN(metrics_port, metrics_.Listen(options_.metrics_listen));

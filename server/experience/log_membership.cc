@@ -61,6 +61,8 @@ absl::StatusOr<int64_t> ExperienceLog::StageMembership(
       {store::STORED_STATE_HELD, true, store::STORED_STATE_INTEGRATED, ""},
       // Released after a rollback, and not trained since.
       {store::STORED_STATE_READY, true, store::STORED_STATE_INTEGRATED, ""},
+      // Released after a rollback, and failed then.
+      {store::STORED_STATE_QUARANTINED, true, store::STORED_STATE_INTEGRATED, ""},
   };
   const absl::Time now = clock_->Now();
   int64_t held = 0;

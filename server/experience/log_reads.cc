@@ -13,8 +13,8 @@
 namespace imprint::experience {
 namespace {
 
-// Rows read at once while filtering.
-constexpr int kScanChunk = 256;
+// Rows read at once while filtering, contents of up to a megabyte among them.
+constexpr int kScanChunk = 32;
 
 // Whether `have` carries all of `wanted`.
 template <typename Map>

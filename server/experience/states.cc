@@ -26,7 +26,8 @@ bool IsLegalTransition(store::StoredState from, store::StoredState to) {
       return to == store::STORED_STATE_INTEGRATED || to == store::STORED_STATE_READY ||
              to == store::STORED_STATE_QUEUED;
     case store::STORED_STATE_QUARANTINED:
-      return to == store::STORED_STATE_READY || to == store::STORED_STATE_QUEUED;
+      return to == store::STORED_STATE_INTEGRATED || to == store::STORED_STATE_READY ||
+             to == store::STORED_STATE_QUEUED;
     default:
       return false;
   }

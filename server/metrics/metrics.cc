@@ -105,14 +105,16 @@ UpdateMetrics MakeUpdateMetrics(Maker make) {
   update.paused = make.Gauge("imprint_updates_paused", "1 while updates are paused.");
   update.loss = make.Gauge("imprint_job_loss_nats",
                            "KL per target token of the last training steps, in nats.");
-  update.efficacy = make.Gauge("imprint_publish_efficacy_ratio",
-                               "Mean efficacy of the new experiences in the last publish.");
+  update.efficacy =
+      make.Gauge("imprint_publish_efficacy_ratio",
+                 "Mean efficacy of the new experiences of the current version when it was "
+                 "published.");
   update.earlier_efficacy =
       make.Gauge("imprint_publish_earlier_efficacy_ratio",
                  "Mean efficacy of the sampled earlier experiences in the last publish.");
   update.retention_kl =
       make.Gauge("imprint_publish_retention_kl_nats",
-                 "KL of the last published version from the base model on held-out retention "
+                 "KL of the current version from the base model on held-out retention "
                  "text, in nats per token.");
   update.retention_perplexity_ratio =
       make.Gauge("imprint_publish_retention_perplexity_ratio",

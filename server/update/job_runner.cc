@@ -16,6 +16,7 @@
 #include "common/status_macros.h"
 #include "server/update/rebuild_plan.h"
 #include "server/update/replay.h"
+#include "server/update/version_gauges.h"
 #include "spdlog/spdlog.h"
 
 namespace imprint::update {
@@ -319,16 +320,13 @@ class JobRun {
     }
     ledger_->Tell(job_);
     advanced_(job_);
+    ShowVersion(deps_.metrics, *deps_.store, candidate_->number);
     if (deps_.metrics == nullptr) return;
     const store::JobReportRecord& report = job_.report();
     deps_.metrics->swap_seconds->Observe(absl::ToDoubleSeconds(swapped - begin));
-    deps_.metrics->live_version->Set(static_cast<double>(candidate_->number));
-    if (report.has_efficacy()) deps_.metrics->efficacy->Set(report.efficacy());
     if (report.has_earlier_efficacy()) {
       deps_.metrics->earlier_efficacy->Set(report.earlier_efficacy());
     }
-    deps_.metrics->retention_kl->Set(report.retention_kl());
-    deps_.metrics->retention_perplexity_ratio->Set(report.retention_perplexity_ratio());
   }
 
   const UpdaterDeps& deps_;

@@ -11,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/status_macros.h"
 #include "server/update/updater.h"
+#include "server/update/version_gauges.h"
 #include "spdlog/spdlog.h"
 
 namespace imprint::update {
@@ -167,9 +168,7 @@ void Updater::FollowSwitch() {
   }
   const engine::SharedVersion current = deps_.versions->current();
   deps_.engine->SetCurrent(current);
-  if (deps_.metrics != nullptr) {
-    deps_.metrics->live_version->Set(static_cast<double>(current->number));
-  }
+  ShowVersion(deps_.metrics, *deps_.store, current->number);
 }
 
 }  // namespace imprint::update

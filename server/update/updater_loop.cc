@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/status_macros.h"
 #include "server/update/updater.h"
+#include "server/update/version_gauges.h"
 #include "spdlog/spdlog.h"
 
 namespace imprint::update {
@@ -94,9 +95,7 @@ absl::Status Updater::Reload(bool starting) {
   IMPRINT_RETURN_IF_ERROR(deps_.log->Refresh());
   const engine::SharedVersion current = deps_.versions->current();
   deps_.engine->SetCurrent(current);
-  if (deps_.metrics != nullptr) {
-    deps_.metrics->live_version->Set(static_cast<double>(current->number));
-  }
+  ShowVersion(deps_.metrics, *deps_.store, current->number);
   absl::MutexLock planning(&plan_mutex_);
   IMPRINT_ASSIGN_OR_RETURN(std::vector<store::JobRecord> unfinished, ledger_.Unfinished());
   std::deque<store::JobRecord> queue;

@@ -70,6 +70,24 @@ def test_metrics_after_real_work(folder):
         assert 'imprint_build_info{device="cpu",dtype="f32",model="tiny-chat",version="' in text
 
 
+def test_gauges_show_the_version_after_a_restart_and_a_rollback(folder):
+    names = [
+        "imprint_live_version",
+        "imprint_publish_efficacy_ratio",
+        "imprint_publish_retention_kl_nats",
+        "imprint_publish_retention_perplexity_ratio",
+    ]
+    with Server(folder) as server:
+        server.learn("The harbour of Velmora opens at six in the morning.")
+        published = [server.metric(name) for name in names]
+        server.stop()
+    assert published[2] > 0
+    with Server(folder) as server:
+        assert [server.metric(name) for name in names] == published
+        server.rollback(0)
+        assert [server.metric(name) for name in names] == [0, 0, 0, 1]
+
+
 def test_deadline_ends_a_query(shared):
     begin = time.monotonic()
     try:
