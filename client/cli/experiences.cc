@@ -235,9 +235,12 @@ void AddExperiences(CLI::App& app, Command& command) {
   auto forgotten = std::make_shared<ForgetFlags>();
   CLI::App* forget =
       verb->add_subcommand("forget", "drop what was said, and make the version again without it");
-  forget->add_option("name", forgotten->name, "experiences/N, or N");
-  forget->add_option("--request_id", forgotten->request_id, "the id it was injected with");
-  forget->add_option("--label", forgotten->labels, "all with this key=value; may be repeated")
+  forget->add_option("name", forgotten->name, "experiences/N, or N")->type_name("");
+  forget->add_option("--request_id", forgotten->request_id, "the id it was injected with")
+      ->type_name("ID");
+  forget
+      ->add_option("--label", forgotten->labels, "all with this label; may be given several times")
+      ->type_name("KEY=VALUE")
       ->allow_extra_args(false);
   forget->add_flag("--yes", forgotten->yes, "do not ask");
   forget->add_flag("--wait", forgotten->wait,

@@ -159,11 +159,13 @@ void AddInject(CLI::App& app, Command& command) {
   inject->add_option("--label", flags->labels, "may be given several times")
       ->type_name("KEY=VALUE")
       ->allow_extra_args(false);
-  inject->add_option(
-      "--supersedes", flags->supersedes,
-      "experiences/N, or the request_id, of what this one replaces: it is forgotten\n"
-      "when this one goes into the weights");
-  inject->add_option("--ttl", flags->ttl, "forget it after so long: 90s, 30m, 720h");
+  inject
+      ->add_option("--supersedes", flags->supersedes,
+                   "experiences/N, or the request_id, of what this one replaces: it is forgotten "
+                   "when this one goes into the weights")
+      ->type_name("NAME");
+  inject->add_option("--ttl", flags->ttl, "forget it after so long: 90s, 30m, 720h")
+      ->type_name("TIME");
   inject
       ->add_option("--wait", flags->wait,
                    "until all is durable (accepted), its target sentences are written (ready), or "

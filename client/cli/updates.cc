@@ -98,14 +98,14 @@ struct RebuildFlags {
 
 void PrintCost(const v1::RebuildCost& cost) {
   const auto known = [](bool has, const std::string& text) { return has ? text : "not known yet"; };
-  const std::vector<std::vector<std::string>> rows = {
+  const Rows rows = {
       {"from", absl::StrCat("versions/", cost.anchor())},
       {"experiences", absl::StrCat(cost.experiences())},
       {"target tokens", absl::StrCat(cost.target_tokens())},
       {"steps", known(cost.has_steps(), absl::StrCat("about ", cost.steps()))},
       {"trained tokens",
        known(cost.has_trained_tokens(), absl::StrCat("about ", cost.trained_tokens()))},
-      {"seconds", known(cost.has_seconds(), absl::StrFormat("about %.0f", cost.seconds()))},
+      {"time", known(cost.has_seconds(), absl::StrFormat("about %.0f s", cost.seconds()))},
   };
   std::cout << FormatFields(rows);
 }
@@ -158,9 +158,11 @@ void AddUpdates(CLI::App& app, Command& command) {
   auto flags = std::make_shared<RebuildFlags>();
   CLI::App* rebuild = verb->add_subcommand(
       "rebuild", "make the version again from an older one and the stored target sentences");
-  rebuild->add_option("--anchor", flags->anchor,
-                      "versions/N, or N, to start from; 0: the base; without: the newest that\n"
-                      "carries little drift");
+  rebuild
+      ->add_option("--anchor", flags->anchor,
+                   "versions/N, or N, to start from; 0: the base; without: the newest that "
+                   "carries little drift")
+      ->type_name("VERSION");
   rebuild->add_flag("--dry_run", flags->dry_run, "only say what it costs");
   rebuild->add_flag("--wait", flags->wait, "return when it is done");
   rebuild->callback(

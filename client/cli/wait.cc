@@ -81,16 +81,21 @@ grpc::Status GetStatus(const Command& command, v1::GetStatusResponse& status) {
   return command.client->admin().GetStatus(&context, {}, &status);
 }
 
-// What the running job adds to the bar: its share of the training, and words for it.
-double JobFraction(const Command& command, const std::string& running_job, std::string& words) {
-  if (running_job.empty()) return 0;
+grpc::Status GetJob(const Command& command, const std::string& name, v1::Job& job) {
   grpc::ClientContext context;
   command.client->Prepare(context);
   v1::GetJobRequest request;
-  request.set_name(running_job);
+  request.set_name(name);
   v1::GetJobResponse response;
-  if (!command.client->admin().GetJob(&context, request, &response).ok()) return 0;
-  const v1::Job& job = response.job();
+  const grpc::Status status = command.client->admin().GetJob(&context, request, &response);
+  if (status.ok()) job.Swap(response.mutable_job());
+  return status;
+}
+
+// What the running job adds to the bar: its share of the training, and words for it.
+double JobFraction(const Command& command, const std::string& running_job, std::string& words) {
+  v1::Job job;
+  if (running_job.empty() || !GetJob(command, running_job, job).ok()) return 0;
   absl::StrAppend(&words, "; ", DescribeProgress(job));
   return TrainedFraction(job);
 }
@@ -198,25 +203,25 @@ int Await(const Command& command, WaitFor wait_for, std::vector<v1::Experience>&
 
 int AwaitForgotten(const Command& command) {
   ProgressBar bar(!command.json);
+  Standstill standstill;
   while (true) {
-    grpc::ClientContext context;
-    command.client->Prepare(context);
-    v1::GetStatusResponse status;
-    const grpc::Status asked = command.client->admin().GetStatus(&context, {}, &status);
-    if (!asked.ok()) {
+    v1::GetStatusResponse server;
+    if (const grpc::Status status = GetStatus(command, server); !status.ok()) {
       bar.Clear();
-      return command.Fail(asked);
+      return command.Fail(status);
     }
-    if (status.forgotten_in_weights() == 0 && !status.forgotten_in_files()) break;
-    if (status.updates_paused() && status.running_job().empty() &&
-        status.forgotten_in_weights() > 0) {
+    const int64_t in_weights = server.forgotten_in_weights();
+    if (in_weights == 0 && !server.forgotten_in_files()) break;
+    // Files are cleaned without an update.
+    const std::string reason =
+        in_weights > 0 ? standstill.Observe(absl::Now(), server, /*moved=*/false) : "";
+    if (!reason.empty()) {
       bar.Clear();
-      return Command::Fail(kFailed, absl::StrCat(status.forgotten_in_weights(),
-                                                 " forgotten are in the weights still: updates "
-                                                 "are paused (imprint updates resume)"));
+      return Command::Fail(
+          kFailed, absl::StrCat(in_weights, " forgotten are in the weights still: ", reason));
     }
-    std::string words = status.forgotten_in_weights() > 0 ? "in the weights" : "in files";
-    const double fraction = JobFraction(command, words);
+    std::string words = in_weights > 0 ? "in the weights still" : "in files still";
+    const double fraction = JobFraction(command, server.running_job(), words);
     bar.Show(fraction, words);
     absl::SleepFor(kPollEvery);
   }
@@ -226,31 +231,29 @@ int AwaitForgotten(const Command& command) {
 
 int AwaitJob(const Command& command, const std::string& name) {
   ProgressBar bar(!command.json);
+  Standstill standstill;
   while (true) {
-    grpc::ClientContext context;
-    command.client->Prepare(context);
-    v1::GetJobRequest request;
-    request.set_name(name);
-    v1::GetJobResponse response;
-    const grpc::Status asked = command.client->admin().GetJob(&context, request, &response);
-    if (!asked.ok()) {
+    v1::Job job;
+    v1::GetStatusResponse server;
+    grpc::Status status = GetJob(command, name, job);
+    if (status.ok()) status = GetStatus(command, server);
+    if (!status.ok()) {
       bar.Clear();
-      return command.Fail(asked);
+      return command.Fail(status);
     }
-    const v1::Job& job = response.job();
     if (job.state() == v1::JOB_STATE_COMMITTED) break;
-    const std::string state = EnumName(*v1::JobState_descriptor(), job.state());
     if (job.state() >= v1::JOB_STATE_REJECTED) {
       bar.Clear();
-      return Command::Fail(kFailed, absl::StrCat(name, " is ", state, ": ", job.state_reason()));
+      return Command::Fail(
+          kFailed, absl::StrCat(name, " is ", EnumName(*v1::JobState_descriptor(), job.state()),
+                                ": ", job.state_reason()));
     }
-    if (const std::string blocked = Blocked(command); !blocked.empty()) {
+    const std::string reason = standstill.Observe(absl::Now(), server, /*moved=*/false);
+    if (!reason.empty()) {
       bar.Clear();
-      return Command::Fail(kFailed, absl::StrCat(name, " waits: ", blocked));
+      return Command::Fail(kFailed, absl::StrCat(name, " waits: ", reason));
     }
-    std::string words = state;
-    const double fraction = JobFraction(command, words);
-    bar.Show(fraction, words);
+    bar.Show(TrainedFraction(job), DescribeProgress(job));
     absl::SleepFor(kPollEvery);
   }
   bar.Clear();

@@ -6,6 +6,7 @@
 #ifndef IMPRINT_CLIENT_CLI_WAIT_H_
 #define IMPRINT_CLIENT_CLI_WAIT_H_
 
+#include <string>
 #include <vector>
 
 #include "client/cli/command.h"
@@ -40,9 +41,11 @@ int FailToAsk(const Command& command, const grpc::Status& status);
 int Await(const Command& command, WaitFor wait_for, std::vector<v1::Experience>& experiences);
 
 // Waits until nothing that was forgotten is in the current version or in the server's files.
+// kFailed while it is in the weights and updates are paused or stand still for long.
 int AwaitForgotten(const Command& command);
 
-// Waits until the job is over; kOk only when it is COMMITTED.
+// Waits until the job is over; kOk only when it is COMMITTED. kFailed also when it cannot begin
+// since updates are paused or stand still for long.
 int AwaitJob(const Command& command, const std::string& name);
 
 }  // namespace imprint::client
