@@ -17,6 +17,23 @@ absl::StatusOr<std::vector<int64_t>> Forgotten(const store::Store& store) {
   return store.ListByState(store::STORED_STATE_FORGOTTEN, 0, std::numeric_limits<int>::max());
 }
 
+// The numbers of versions that contain one of `forgotten`.
+absl::flat_hash_set<int64_t> Holders(const std::vector<store::VersionRecord>& rows,
+                                     const absl::flat_hash_set<int64_t>& forgotten) {
+  absl::flat_hash_set<int64_t> holders;
+  // Parents come before their children, but for some in stores of an earlier server: so until
+  // a pass finds no more.
+  for (size_t before = rows.size() + 1; before != holders.size();) {
+    before = holders.size();
+    for (const store::VersionRecord& row : rows) {
+      bool holds = holders.contains(row.parent());
+      for (const int64_t sequence : row.added()) holds |= forgotten.contains(sequence);
+      if (holds) holders.insert(row.number());
+    }
+  }
+  return holders;
+}
+
 }  // namespace
 
 absl::StatusOr<bool> VersionManager::HoldsForgotten(int64_t number) const {
@@ -34,16 +51,11 @@ absl::Status VersionManager::DropForgotten() {
   IMPRINT_RETURN_IF_ERROR(SettleLocked());
   IMPRINT_ASSIGN_OR_RETURN(const std::vector<int64_t> list, Forgotten(*store_));
   if (list.empty()) return absl::OkStatus();
-  const Sequences forgotten(list.begin(), list.end());
   IMPRINT_ASSIGN_OR_RETURN(const std::vector<store::VersionRecord> rows, store_->ListVersions());
+  const Sequences holders = Holders(rows, Sequences(list.begin(), list.end()));
   const int64_t current = this->current()->number;
-  Sequences holders;  // numbers; a parent comes before its children
   for (const store::VersionRecord& row : rows) {
-    bool holds = holders.contains(row.parent());
-    for (const int64_t sequence : row.added()) holds |= forgotten.contains(sequence);
-    if (!holds) continue;
-    holders.insert(row.number());
-    if (row.number() == current || row.dropped()) continue;
+    if (!holders.contains(row.number()) || row.number() == current || row.dropped()) continue;
     IMPRINT_RETURN_IF_ERROR(Drop(row, /*holds_forgotten=*/true));
     spdlog::info("versions/{} is dropped: it contains what was forgotten", row.number());
     // Streams that use it end by themselves; nobody else gets it.

@@ -34,9 +34,23 @@ class StateTest : public LogFixture {};
 
 TEST_F(StateTest, TheLegalTransitionsAreTheseAndNoOthers) {
   const std::vector<std::pair<store::StoredState, store::StoredState>> legal = {
-      {kQueued, kReady}, {kQueued, kQuarantined}, {kReady, kIntegrated},  {kReady, kQuarantined},
-      {kReady, kHeld},   {kIntegrated, kHeld},    {kHeld, kIntegrated},   {kHeld, kReady},
-      {kHeld, kQueued},  {kQuarantined, kReady},  {kQuarantined, kQueued}};
+      {kQueued, kReady},
+      {kQueued, kQuarantined},
+      {kReady, kIntegrated},
+      {kReady, kQuarantined},
+      {kReady, kHeld},
+      {kIntegrated, kHeld},
+      {kHeld, kIntegrated},
+      {kHeld, kReady},
+      {kHeld, kQueued},
+      {kQuarantined, kReady},
+      {kQuarantined, kQueued},
+      {kQueued, kForgotten},
+      {kReady, kForgotten},
+      {kIntegrated, kForgotten},
+      {kHeld, kForgotten},
+      {kQuarantined, kForgotten},
+      {kQuarantined, kIntegrated}};
   for (auto from : {kQueued, kReady, kIntegrated, kHeld, kQuarantined, kForgotten}) {
     for (auto to : {kQueued, kReady, kIntegrated, kHeld, kQuarantined, kForgotten}) {
       const bool expected =

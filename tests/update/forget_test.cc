@@ -189,6 +189,10 @@ TEST_F(ForgetTest, RebuildGoesBeforeTheJobInFlightWhichThenGoesOn) {
   EXPECT_EQ(server_->Jobs()[3].kind(), store::STORED_JOB_KIND_REBUILD);
   EXPECT_EQ(server_->Jobs()[2].parent_version(), server_->Jobs()[3].version());
   EXPECT_THAT(versions().Contained(), ElementsAre(sequences[1], later));
+  // It was planned first and is the later version all the same: the folder can be opened.
+  EXPECT_GT(server_->Jobs()[2].version(), server_->Jobs()[3].version());
+  Reopen();
+  EXPECT_THAT(versions().Contained(), ElementsAre(sequences[1], later));
 }
 
 TEST_F(ForgetTest, ForgettingDuringARebuildIsPartOfIt) {
