@@ -200,7 +200,7 @@ void AddUpdateFlags(CLI::App* app, ServerOptions* options) {
   update.Add("--update.min_tokens", options->scheduler.min_tokens, 1, kMaxInt,
              "... or target sentences of so many tokens");
   update.AddDuration("--update.max_age", options->scheduler.max_age,
-                     "... or the oldest has waited so long");
+                     "... or one has been ready so long");
   update.Add("--update.max_batch", options->scheduler.max_batch, 1, kMaxInt,
              "experiences in one job");
   update.AddChoice<update::Objective>(

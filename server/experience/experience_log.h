@@ -126,7 +126,7 @@ class ExperienceLog {
   // READY experiences in order, those in training among them, those that are superseded not.
   struct ReadyExperience {
     int64_t sequence;
-    absl::Time accepted;
+    absl::Time since;  // when it became READY
     int32_t target_tokens;
   };
   std::vector<ReadyExperience> Ready() const;

@@ -94,7 +94,7 @@ std::vector<ExperienceLog::ReadyExperience> ExperienceLog::Ready() const {
   ready.reserve(index_.ready().size());
   for (const auto& [sequence, waiting] : index_.ready()) {
     if (index_.superseded(sequence)) continue;
-    ready.push_back({sequence, waiting.accepted, waiting.target_tokens});
+    ready.push_back({sequence, waiting.since, waiting.target_tokens});
   }
   return ready;
 }

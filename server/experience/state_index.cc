@@ -73,6 +73,7 @@ bool StateIndex::Apply(const store::ExperienceRecord& record) {
   if (record.state() == store::STORED_STATE_QUEUED || record.state() == store::STORED_STATE_READY) {
     WaitingMap& map = record.state() == store::STORED_STATE_QUEUED ? queued_ : ready_;
     map[sequence] = Waiting{.accepted = absl::FromUnixMicros(record.create_time_micros()),
+                            .since = absl::FromUnixMicros(record.update_time_micros()),
                             .target_tokens = record.target_tokens(),
                             .labels = {record.labels().begin(), record.labels().end()},
                             .supersedes = record.supersedes(),

@@ -27,6 +27,7 @@ class StateIndex {
   // What is known of an experience that waits for generation or training.
   struct Waiting {
     absl::Time accepted;
+    absl::Time since;  // in this state
     int32_t target_tokens;
     std::map<std::string, std::string> labels;
     int64_t supersedes;  // 0: none

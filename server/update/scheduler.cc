@@ -11,10 +11,10 @@ namespace {
 
 using Ready = std::vector<experience::ExperienceLog::ReadyExperience>;
 
-// Released experiences are old and yet not first in the log's order.
-absl::Time OldestAccepted(const Ready& ready) {
+// Not the first in the log's order: generation and release have orders of their own.
+absl::Time OldestReady(const Ready& ready) {
   absl::Time oldest = absl::InfiniteFuture();
-  for (const auto& experience : ready) oldest = std::min(oldest, experience.accepted);
+  for (const auto& experience : ready) oldest = std::min(oldest, experience.since);
   return oldest;
 }
 
@@ -41,7 +41,7 @@ std::vector<int64_t> PlanBatch(const SchedulerOptions& options, const Ready& rea
 
 absl::Time NextDeadline(const SchedulerOptions& options, const Ready& ready) {
   if (ready.empty()) return absl::InfiniteFuture();
-  return OldestAccepted(ready) + options.max_age;
+  return OldestReady(ready) + options.max_age;
 }
 
 }  // namespace imprint::update

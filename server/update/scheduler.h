@@ -19,7 +19,8 @@ struct SchedulerOptions {
   int min_batch = 8;
   // ... or target sentences of this many tokens (--update.min_tokens) ...
   int min_tokens = 20000;
-  // ... or the oldest has waited this long (--update.max_age); or on command.
+  // ... or one has been READY this long (--update.max_age); or on command. Counted from there,
+  // not from when it was accepted: what is generated slowly still shares a job.
   absl::Duration max_age = absl::Seconds(60);
   // Experiences in one job at most (--update.max_batch).
   int max_batch = 100;

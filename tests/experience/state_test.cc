@@ -199,7 +199,7 @@ TEST_F(StateTest, ReadyOnesCarryTimeAndTokens) {
 
   ASSERT_EQ(ready.size(), 1u);
   EXPECT_EQ(ready[0].sequence, sequence);
-  EXPECT_EQ(ready[0].accepted, accepted);
+  EXPECT_EQ(ready[0].since, accepted + absl::Minutes(5));
   EXPECT_EQ(ready[0].target_tokens, 14);
   EXPECT_EQ(log_->OldestWaiting(), accepted);
 }
@@ -230,7 +230,7 @@ TEST_F(StateTest, CountsFollowEveryChangeAndARestart) {
   expect_counts(0);
   const std::vector<ExperienceLog::ReadyExperience> after = log_->Ready();
   ASSERT_EQ(after.size(), before.size());
-  EXPECT_EQ(after[0].accepted, before[0].accepted);
+  EXPECT_EQ(after[0].since, before[0].since);
   EXPECT_EQ(after[0].target_tokens, before[0].target_tokens);
   EXPECT_EQ(log_->NextQueued(0), 1);
 }

@@ -24,11 +24,11 @@ SchedulerOptions Options() {
   return options;
 }
 
-// Experiences 1, 2, ... of 10 tokens each, accepted just now.
+// Experiences 1, 2, ... of 10 tokens each, READY since just now.
 Ready ReadyCount(int count) {
   Ready ready;
   for (int i = 1; i <= count; ++i) {
-    ready.push_back({.sequence = i, .accepted = kNow, .target_tokens = 10});
+    ready.push_back({.sequence = i, .since = kNow, .target_tokens = 10});
   }
   return ready;
 }
@@ -66,7 +66,7 @@ TEST(SchedulerTest, AgeStartsAJobAtItsDeadlineAndNotBefore) {
 
 TEST(SchedulerTest, OldestNeedNotBeTheFirst) {
   Ready ready = ReadyCount(2);
-  ready[1].accepted = kNow - absl::Hours(1);  // released
+  ready[1].since = kNow - absl::Hours(1);  // released
 
   EXPECT_THAT(PlanBatch(Options(), ready, 0, kNow), ElementsAre(1, 2));
 }
