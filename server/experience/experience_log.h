@@ -12,6 +12,7 @@
 //   READY       -> HELD         its update job was cancelled
 //   INTEGRATED  -> HELD         a rollback left it out of the current version
 //   HELD, READY -> INTEGRATED   a rollback brought in a version that contains it
+//   QUARANTINED -> INTEGRATED   a rollback brought back a version that contains it
 //   HELD, QUARANTINED -> READY  released (QUEUED where it has no targets yet)
 //   any         -> FORGOTTEN    by a caller, at the end of its time to live, or when what
 //                               supersedes it goes into the weights; the end

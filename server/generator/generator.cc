@@ -4,6 +4,7 @@
 #include "server/generator/generator.h"
 
 #include <algorithm>
+#include <cstring>
 #include <iterator>
 #include <set>
 #include <string>
@@ -12,6 +13,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/string_view.h"
+#include "common/sha256.h"
 #include "common/status_macros.h"
 #include "server/generator/chunk_targets.h"
 #include "server/generator/facts.h"
@@ -31,6 +33,17 @@ std::string TextOf(const store::ExperienceRecord& experience) {
     messages.push_back({.role = message.role(), .content = message.content()});
   }
   return text::Transcript(messages);
+}
+
+// From what is said, not from its place in the log: the same text gives the same sentences
+// also where another experience was never told.
+uint64_t SeedOf(const std::string& chunk) {
+  Sha256 sha256;
+  sha256.Update(chunk);
+  const std::string digest = sha256.Digest();
+  uint64_t seed = 0;
+  std::memcpy(&seed, digest.data(), sizeof(seed));
+  return seed;
 }
 
 // The chunk that shares most words with `question`.
@@ -90,9 +103,9 @@ absl::StatusOr<GeneratedSentences> Generator::Generate(
       const std::string both = absl::StrCat(sent.question(), " ", sent.answer());
       if (&BestChunk(chunks, both) == &chunk) caller_targets.push_back(sent);
     }
-    IMPRINT_ASSIGN_OR_RETURN(std::vector<std::string> held_out,
-                             GenerateChunk(chunk, experience.sequence(), caller_targets,
-                                           !caller_probes, cancelled, sentences.targets));
+    IMPRINT_ASSIGN_OR_RETURN(
+        std::vector<std::string> held_out,
+        GenerateChunk(chunk, caller_targets, !caller_probes, cancelled, sentences.targets));
     for (std::string& question : held_out) {
       probe_questions.push_back(std::move(question));
       probe_chunks.push_back(chunk);
@@ -127,11 +140,11 @@ absl::StatusOr<GeneratedSentences> Generator::Generate(
 }
 
 absl::StatusOr<std::vector<std::string>> Generator::GenerateChunk(
-    const std::string& chunk, int64_t sequence,
-    const std::vector<store::CallerSentence>& caller_targets, bool hold_out_probes,
-    const std::function<bool()>& cancelled, std::vector<store::TargetRecord>& targets) const {
-  ChunkTargets writer(options_, *engine_, base_, *text_, chunk,
-                      options_.seed + static_cast<uint64_t>(sequence), cancelled);
+    const std::string& chunk, const std::vector<store::CallerSentence>& caller_targets,
+    bool hold_out_probes, const std::function<bool()>& cancelled,
+    std::vector<store::TargetRecord>& targets) const {
+  ChunkTargets writer(options_, *engine_, base_, *text_, chunk, options_.seed + SeedOf(chunk),
+                      cancelled);
   IMPRINT_RETURN_IF_ERROR(writer.AddCallers(caller_targets));
   IMPRINT_RETURN_IF_ERROR(writer.AddRestatements());
   IMPRINT_ASSIGN_OR_RETURN(std::vector<std::string> held_out, writer.AddAnswers(hold_out_probes));

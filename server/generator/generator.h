@@ -60,7 +60,7 @@ class Generator {
             const text::TextModel* text, const probe::ProbeMaker* probe_maker);
 
   // From an experience to its target sentences and probes, each with the teacher's
-  // distribution. The same experience and seed give the same sentences. INVALID_ARGUMENT:
+  // distribution. The same text and seed give the same sentences. INVALID_ARGUMENT:
   // nothing could be made of it (the reason is for a person); errors of the engine pass
   // through. `cancelled` is asked between steps.
   absl::StatusOr<GeneratedSentences> Generate(const store::ExperienceRecord& experience,
@@ -70,9 +70,9 @@ class Generator {
   // Adds the target sentences of one chunk, the caller's own among them; gives the questions
   // kept apart as probes.
   absl::StatusOr<std::vector<std::string>> GenerateChunk(
-      const std::string& chunk, int64_t sequence,
-      const std::vector<store::CallerSentence>& caller_targets, bool hold_out_probes,
-      const std::function<bool()>& cancelled, std::vector<store::TargetRecord>& targets) const;
+      const std::string& chunk, const std::vector<store::CallerSentence>& caller_targets,
+      bool hold_out_probes, const std::function<bool()>& cancelled,
+      std::vector<store::TargetRecord>& targets) const;
 
   const GeneratorOptions options_;
   engine::Engine* const engine_;

@@ -114,6 +114,21 @@ TEST_F(GeneratorTest, TheSameExperienceGivesTheSameSentences) {
   }
 }
 
+TEST_F(GeneratorTest, TheSameTextGivesTheSameSentencesWhereverItIsInTheLog) {
+  store::ExperienceRecord later = Experience(kPassage);
+  later.set_sequence(8);
+
+  const auto once = generator_->Generate(Experience(kPassage), Never);
+  const auto again = generator_->Generate(later, Never);
+
+  IMPRINT_ASSERT_OK(once);
+  IMPRINT_ASSERT_OK(again);
+  ASSERT_EQ(once->targets.size(), again->targets.size());
+  for (size_t i = 0; i < once->targets.size(); ++i) {
+    EXPECT_EQ(once->targets[i].text(), again->targets[i].text());
+  }
+}
+
 TEST_F(GeneratorTest, CallersProbesAreKeptOutOfTraining) {
   store::ExperienceRecord experience = Experience(kPassage);
   store::CallerSentence& probe = *experience.add_caller_probes();
