@@ -46,6 +46,18 @@ uint64_t SeedOf(const std::string& chunk) {
   return seed;
 }
 
+// The model may have come upon a question that the caller measures by.
+void DropProbes(const store::ExperienceRecord& experience,
+                std::vector<store::TargetRecord>& targets) {
+  std::set<std::string> probes;
+  for (const store::CallerSentence& probe : experience.caller_probes()) {
+    probes.insert(NormalForm(probe.question()));
+  }
+  std::erase_if(targets, [&probes](const store::TargetRecord& target) {
+    return target.kind() != "caller" && probes.contains(NormalForm(target.prompt()));
+  });
+}
+
 // The chunk that shares most words with `question`.
 const std::string& BestChunk(const std::vector<std::string>& chunks, absl::string_view question) {
   const std::string form = NormalForm(question);
@@ -111,6 +123,7 @@ absl::StatusOr<GeneratedSentences> Generator::Generate(
       probe_chunks.push_back(chunk);
     }
   }
+  DropProbes(experience, sentences.targets);
   if (sentences.targets.empty()) {
     return absl::InvalidArgumentError("no target sentence could be made of the context");
   }

@@ -6,10 +6,12 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "absl/strings/ascii.h"
 #include "server/engine/compute_share.h"
 #include "server/store/teacher_codec.h"
 #include "tests/testing/status_matchers.h"
@@ -148,6 +150,24 @@ TEST_F(GeneratorTest, CallersProbesAreKeptOutOfTraining) {
   for (const store::TargetRecord& target : sentences->targets) {
     EXPECT_NE(target.prompt(), probe.question());
   }
+}
+
+TEST_F(GeneratorTest, QuestionThatTheCallerMeasuresByIsNotTrainedOn) {
+  const auto before = generator_->Generate(Experience(kPassage), Never);
+  IMPRINT_ASSERT_OK(before);
+  const auto asked = std::find_if(before->targets.begin(), before->targets.end(),
+                                  [](const auto& target) { return target.kind() == "cloze"; });
+  ASSERT_NE(asked, before->targets.end());
+  store::ExperienceRecord experience = Experience(kPassage);
+  experience.add_caller_probes()->set_question(absl::AsciiStrToUpper(asked->prompt()));
+
+  const auto sentences = generator_->Generate(experience, Never);
+
+  IMPRINT_ASSERT_OK(sentences);
+  for (const store::TargetRecord& target : sentences->targets) {
+    EXPECT_NE(target.prompt(), asked->prompt());
+  }
+  EXPECT_FALSE(sentences->targets.empty());
 }
 
 TEST_F(GeneratorTest, CallersTargetsComeBesideTheGeneratedOnes) {
