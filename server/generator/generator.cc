@@ -109,6 +109,7 @@ absl::StatusOr<GeneratedSentences> Generator::Generate(
   std::vector<std::string> probe_chunks;
   const bool caller_probes = !experience.caller_probes().empty();
   for (const std::string& chunk : chunks) {
+    if (cancelled()) return absl::CancelledError("the server is stopping");
     // The caller's own sentences are taught where the teacher is told what they are about.
     std::vector<store::CallerSentence> caller_targets;
     for (const store::CallerSentence& sent : experience.caller_targets()) {
