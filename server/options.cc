@@ -221,6 +221,8 @@ void AddUpdateFlags(CLI::App* app, ServerOptions* options) {
              "... and never more steps than these; 0: no limit");
   update.Add("--update.retention_share", options->distiller.retention_share, 0, 100,
              "retention tokens for each new target token");
+  update.Add("--update.retention_weight", options->distiller.retention_weight, 0, 100,
+             "weight of the loss on retention tokens beside 1 on new target tokens");
   update.Add("--update.replay_share", options->distiller.replay_share, 0, 100,
              "replayed target sentences for each new one");
   update.Add("--update.focus", options->distiller.focus, 0, 1,

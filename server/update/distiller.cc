@@ -200,7 +200,7 @@ class Training {
     for (const size_t i : targets) target_sentences.push_back(&targets_[i]);
     for (const size_t i : retention) retention_sentences.push_back(&retention_[i]);
     const TrainingBatch batch =
-        MakeTrainingBatch(target_sentences, retention_sentences, options_.retention_share,
+        MakeTrainingBatch(target_sentences, retention_sentences, options_.retention_weight,
                           options_.focus, base_.placement.device);
 
     model::ForwardOptions forward;

@@ -31,7 +31,7 @@ struct DistillerOptions {
   Objective objective = Objective::kDistill;  // (--update.objective)
   int rank = 32;                              // (--update.rank)
   double alpha = 64;                          // (--update.alpha)
-  double learning_rate = 9e-4;                // (--update.learning_rate)
+  double learning_rate = 1.2e-3;              // (--update.learning_rate)
   int warmup_steps = 5;
   double clip_norm = 1.0;
   double beta1 = 0.9;
@@ -52,6 +52,9 @@ struct DistillerOptions {
   int max_steps = 0;
   // Retention tokens for each new target token (--update.retention_share).
   double retention_share = 1.0;
+  // Weight of the loss on retention text beside 1 on target tokens (--update.retention_weight):
+  // more holds the model in place at no cost in time.
+  double retention_weight = 3.0;
   // Replayed target sentences of earlier experiences for each new one, all earlier ones
   // together (--update.replay_share).
   double replay_share = 1.0;

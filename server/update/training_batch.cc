@@ -99,7 +99,7 @@ void BecomeSure(TrainingSentence& sentence) {
 
 TrainingBatch MakeTrainingBatch(const std::vector<const TrainingSentence*>& targets,
                                 const std::vector<const TrainingSentence*>& retention,
-                                double retention_share, double focus, at::Device device) {
+                                double retention_weight, double focus, at::Device device) {
   std::vector<const TrainingSentence*> sentences = targets;
   sentences.insert(sentences.end(), retention.begin(), retention.end());
 
@@ -114,7 +114,7 @@ TrainingBatch MakeTrainingBatch(const std::vector<const TrainingSentence*>& targ
   }
   batch.packed = Pack(items);
 
-  double share = retention_share / (1 + retention_share);
+  double share = retention_weight / (1 + retention_weight);
   if (retention_tokens == 0) share = 0;
   if (target_tokens == 0) share = 1;
   const int64_t tokens = target_tokens + retention_tokens;

@@ -43,8 +43,8 @@ struct TrainingBatch {
   PackedBatch packed;
   at::Tensor target_rows;  // int64 [T], on the device
   TeacherTopK teacher;     // of the T target tokens; k is the least of any sentence's
-  // Sums to 1. With s the retention share: 1 / (1 + s) spread over the new target tokens,
-  // s / (1 + s) evenly over the retention tokens, so that the mix does not depend on which
+  // Sums to 1. With w the retention weight: 1 / (1 + w) spread over the new target tokens,
+  // w / (1 + w) evenly over the retention tokens, so that the mix does not depend on which
   // sentences a batch happened to get. Where there are only tokens of one kind they
   // have all of it. Of what target tokens get, the share `focus` is spread by how much the
   // context says on each, the rest evenly.
@@ -56,7 +56,7 @@ struct TrainingBatch {
 // Together, `targets` and `retention` are not empty.
 TrainingBatch MakeTrainingBatch(const std::vector<const TrainingSentence*>& targets,
                                 const std::vector<const TrainingSentence*>& retention,
-                                double retention_share, double focus, at::Device device);
+                                double retention_weight, double focus, at::Device device);
 
 }  // namespace imprint::update
 
