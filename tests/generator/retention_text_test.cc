@@ -59,6 +59,20 @@ class RetentionTextTest : public ::testing::Test {
   RetentionTextOptions options_;
 };
 
+// What was written, without the distributions: their last bits depend on which requests the
+// engine computed together, and so on the load.
+std::vector<std::string> Written(const RetentionText& text) {
+  std::vector<std::string> records;
+  for (const auto* list : {&text.train, &text.heldout}) {
+    for (store::TargetRecord record : *list) {
+      record.clear_top_ids();
+      record.clear_top_log_probs();
+      records.push_back(record.SerializeAsString());
+    }
+  }
+  return records;
+}
+
 std::vector<std::string> Serialised(const RetentionText& text) {
   std::vector<std::string> records;
   for (const auto* list : {&text.train, &text.heldout}) {
@@ -106,9 +120,9 @@ TEST_F(RetentionTextTest, SameSeedSameTexts) {
   std::filesystem::remove(cache_);
   const auto again = Get();
   ASSERT_TRUE(again.ok());
-  EXPECT_EQ(Serialised(*first), Serialised(*again));
+  EXPECT_EQ(Written(*first), Written(*again));
   options_.seed = 8;
-  EXPECT_NE(Serialised(*first), Serialised(*Get()));
+  EXPECT_NE(Written(*first), Written(*Get()));
 }
 
 TEST_F(RetentionTextTest, CacheIsUsedWithoutTheEngine) {
@@ -143,8 +157,8 @@ TEST_F(RetentionTextTest, BrokenCacheIsMadeAgain) {
     std::ofstream(cache_, std::ios::binary | std::ios::trunc) << broken;
     const auto again = Get();
     ASSERT_TRUE(again.ok()) << again.status();
-    EXPECT_EQ(Serialised(*made), Serialised(*again));
-    EXPECT_EQ(*ReadFile(cache_), whole);
+    EXPECT_EQ(Written(*made), Written(*again));
+    EXPECT_EQ(Serialised(*again), Serialised(*Get())) << "the cache is whole again";
   }
 }
 
