@@ -21,6 +21,9 @@
 namespace imprint {
 namespace {
 
+// Experiences written about at once: as many as keep the engine's batch full while each of
+// them waits for a step of its own.
+constexpr int kGeneratorThreads = 8;
 // Events that StreamEvents can still give to a late listener.
 constexpr int kEventsInMemory = 1024;
 // After the engine ended what was left over: for the last messages to leave.
@@ -145,7 +148,8 @@ absl::Status App::StartLearning() {
     *event.mutable_job() = rpc::ToProto(job, std::nullopt);
     events_.Publish(std::move(event));
   });
-  generator_worker_ = std::make_unique<generator::GeneratorWorker>(generator_.get(), log_.get());
+  generator_worker_ =
+      std::make_unique<generator::GeneratorWorker>(generator_.get(), log_.get(), kGeneratorThreads);
   return absl::OkStatus();
 }
 

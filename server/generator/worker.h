@@ -30,7 +30,7 @@ namespace imprint::generator {
 class GeneratorWorker {
  public:
   // All pointers outlive the worker.
-  GeneratorWorker(const Generator* generator, experience::ExperienceLog* log, int threads = 4);
+  GeneratorWorker(const Generator* generator, experience::ExperienceLog* log, int threads);
   // Stops at the next engine step and joins.
   ~GeneratorWorker();
 

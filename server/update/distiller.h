@@ -54,7 +54,7 @@ struct DistillerOptions {
   double retention_share = 1.0;
   // Weight of the loss on retention text beside 1 on target tokens (--update.retention_weight):
   // more holds the model in place at no cost in time.
-  double retention_weight = 3.0;
+  double retention_weight = 4.0;
   // Replayed target sentences of earlier experiences for each new one, all earlier ones
   // together (--update.replay_share).
   double replay_share = 1.0;
