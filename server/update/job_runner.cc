@@ -155,18 +155,13 @@ class JobRun {
         [&](store::Transaction& transaction, absl::FunctionRef<bool(int64_t)> contained) {
           return StageCommit(transaction, contained, committed);
         });
-    if (absl::IsAborted(written)) {
-      if (const absl::Status status = deps_.log->Refresh(); !status.ok()) {
-        spdlog::warn("the experience log is behind the store: {}", status.ToString());
-      }
-      return {.end = RunEnd::kInterrupted, .message = std::string(written.message())};
-    }
     if (!written.ok()) {
       // The log may hold staged changes that did not come to be.
       if (const absl::Status status = deps_.log->Refresh(); !status.ok()) {
         spdlog::warn("the experience log is behind the store: {}", status.ToString());
       }
-      return ServerFault(written);
+      if (!absl::IsAborted(written)) return ServerFault(written);
+      return {.end = RunEnd::kInterrupted, .message = std::string(written.message())};
     }
     job_ = std::move(committed);
     FollowCommit();
