@@ -13,6 +13,7 @@
 #include "client/cli/job_progress.h"
 #include "client/cli/output.h"
 #include "client/cli/table.h"
+#include "client/cli/wait.h"
 
 namespace imprint::client {
 namespace {
@@ -61,17 +62,6 @@ int List(const Command& command, int64_t limit) {
   }
   if (!command.json) std::cout << FormatTable(kListed, rows, OutputWidth());
   return kOk;
-}
-
-grpc::Status Get(const Command& command, const std::string& name, v1::Job& job) {
-  grpc::ClientContext context;
-  command.client->Prepare(context);
-  v1::GetJobRequest request;
-  request.set_name(name);
-  v1::GetJobResponse response;
-  const grpc::Status status = command.client->admin().GetJob(&context, request, &response);
-  if (status.ok()) job.Swap(response.mutable_job());
-  return status;
 }
 
 // The phases in their order; a map of protobuf has none.
@@ -128,7 +118,7 @@ void PrintJob(const v1::Job& job) {
 
 int Show(const Command& command, const std::string& name) {
   v1::Job job;
-  const grpc::Status status = Get(command, ResourceName("jobs", name), job);
+  const grpc::Status status = GetJob(command, ResourceName("jobs", name), job);
   if (!status.ok()) return command.Fail(status);
   if (command.json) {
     Command::PrintJson(job);
@@ -154,7 +144,7 @@ int Watch(const Command& command, std::string name) {
   v1::Job job;
   std::string printed;
   while (true) {
-    const grpc::Status status = Get(command, name, job);
+    const grpc::Status status = GetJob(command, name, job);
     if (!status.ok()) {
       bar.Clear();
       return command.Fail(status);

@@ -81,6 +81,16 @@ grpc::Status GetStatus(const Command& command, v1::GetStatusResponse& status) {
   return command.client->admin().GetStatus(&context, {}, &status);
 }
 
+// What the running job adds to the bar: its share of the training, and words for it.
+double JobFraction(const Command& command, const std::string& running_job, std::string& words) {
+  v1::Job job;
+  if (running_job.empty() || !GetJob(command, running_job, job).ok()) return 0;
+  absl::StrAppend(&words, "; ", DescribeProgress(job));
+  return TrainedFraction(job);
+}
+
+}  // namespace
+
 grpc::Status GetJob(const Command& command, const std::string& name, v1::Job& job) {
   grpc::ClientContext context;
   command.client->Prepare(context);
@@ -91,16 +101,6 @@ grpc::Status GetJob(const Command& command, const std::string& name, v1::Job& jo
   if (status.ok()) job.Swap(response.mutable_job());
   return status;
 }
-
-// What the running job adds to the bar: its share of the training, and words for it.
-double JobFraction(const Command& command, const std::string& running_job, std::string& words) {
-  v1::Job job;
-  if (running_job.empty() || !GetJob(command, running_job, job).ok()) return 0;
-  absl::StrAppend(&words, "; ", DescribeProgress(job));
-  return TrainedFraction(job);
-}
-
-}  // namespace
 
 bool HasArrived(const v1::Experience& experience, WaitFor wait_for) {
   switch (wait_for) {

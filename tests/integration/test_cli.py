@@ -212,7 +212,7 @@ def test_chat_carries_the_conversation(cli, shared):
     request = harness.imprint_service_pb2.QueryRequest(messages=messages, max_tokens=6)
     second = "".join(piece.text for piece in shared.imprint.Query(request, timeout=60))
 
-    typed = "Hello?\nAnd then?\n/reset\nHello?\n/version base\nHello?\n/quit\nnever asked\n"
+    typed = "Hello?\nAnd then?\n/reset\nHello?\n/version base\n/reset\nHello?\n/quit\nnever asked\n"
     ran = cli("chat", "--max_tokens=6", stdin=typed)
     base = cli("query", "Hello?", "--max_tokens=6", "--version=base").out.rstrip("\n")
     assert (ran.code, ran.err) == (DONE, "")
