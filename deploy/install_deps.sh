@@ -183,7 +183,7 @@ install_torch() {
 }
 
 install_lint_tools() {
-  apt_need clang-19 clang-format-19 clang-tidy-19 shellcheck
+  apt_need clang-22 clang-format-22 clang-tidy-22 shellcheck
   local cargo_bin=${CARGO_HOME:-$HOME/.cargo}/bin
   if ! PATH="$cargo_bin:$PATH" cargo clippy --version >/dev/null 2>&1 ||
     ! PATH="$cargo_bin:$PATH" cargo fmt --version >/dev/null 2>&1; then

@@ -16,8 +16,7 @@ against the real server.
 
   --lint                     only clang-format, clang-tidy, buf lint, clippy,
                              rustfmt, ruff and shellcheck
-  --ci                       every test, then lint but for clang-tidy, which takes
-                             longer than all the rest on two cores
+  --ci                       every test, then lint
   --device=cuda:N            only the model, engine and update suites, on a GPU;
                              says so where there is none
   --sanitize=address|thread  only the C++ tests, built with the address and
@@ -33,7 +32,6 @@ readonly venv_dir=$root_dir/build/deps/venv
 
 run_tests=true
 run_lint=false
-run_clang_tidy=true
 device=cpu
 preset=release
 for argument in "$@"; do
@@ -44,7 +42,6 @@ for argument in "$@"; do
       ;;
     --ci)
       run_lint=true
-      run_clang_tidy=false
       ;;
     --device=cpu) device=cpu ;;
     --device=cuda:[0-9]*) device=${argument#--device=} ;;
@@ -148,7 +145,7 @@ prepare_demo_model() {
 }
 
 check_clang_format() {
-  files '*.h' '*.cc' | xargs clang-format-19 --dry-run -Werror
+  files '*.h' '*.cc' | xargs clang-format-22 --dry-run -Werror
 }
 
 check_ruff() {
@@ -173,7 +170,6 @@ lint() {
   step shellcheck check_shellcheck
   step clippy cargo clippy --quiet --release --locked --all-targets --manifest-path "$crate" \
     -- -D warnings
-  $run_clang_tidy || return 0
   step clang-tidy "$venv_dir/bin/python" tests/clang_tidy.py --build_dir="$build_dir"
 }
 

@@ -129,7 +129,8 @@ int Show(const Command& command, const std::string& name) {
 }
 
 // Follows a job to its end; without a name the one that runs.
-int Watch(const Command& command, std::string name) {
+int Watch(const Command& command, const std::string& given) {
+  std::string name = given;
   if (name.empty()) {
     grpc::ClientContext context;
     command.client->Prepare(context);
@@ -187,7 +188,7 @@ int Cancel(const Command& command, const std::string& name) {
 
 // Adds a verb that takes one job's name.
 void AddNamed(CLI::App& verb, Command& command, const char* word, const char* help, bool required,
-              int (*run)(const Command&, std::string)) {
+              int (*run)(const Command&, const std::string&)) {
   auto name = std::make_shared<std::string>();
   CLI::App* sub = verb.add_subcommand(word, help);
   sub->add_option("name", *name, "jobs/N, or N")->type_name("")->required(required);
@@ -208,12 +209,11 @@ void AddJobs(CLI::App& app, Command& command) {
       ->capture_default_str();
   list->callback(
       [&command, limit] { command.run = [&command, limit] { return List(command, *limit); }; });
-  AddNamed(*verb, command, "show", "one with what it measured", true,
-           [](const Command& c, std::string name) { return Show(c, name); });
+  AddNamed(*verb, command, "show", "one with what it measured", true, Show);
   AddNamed(*verb, command, "watch", "follow one to its end (without a name: the running one)",
            false, Watch);
   AddNamed(*verb, command, "cancel", "stop one at its next step; its experiences are held", true,
-           [](const Command& c, std::string name) { return Cancel(c, name); });
+           Cancel);
 }
 
 }  // namespace imprint::client

@@ -264,8 +264,8 @@ void ExperienceLog::ReloadIfReopened() {
   }
   if (status.ok()) {
     absl::StatusOr<std::vector<store::ExperienceRecord>> read = store_->GetExperiences(changed);
-    if (read.ok()) records = *std::move(read);
     status = read.status();
+    if (read.ok()) records = *std::move(read);
   }
   if (!status.ok()) {
     // The next change of the log tries again.

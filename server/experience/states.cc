@@ -23,8 +23,6 @@ bool IsLegalTransition(store::StoredState from, store::StoredState to) {
     case store::STORED_STATE_INTEGRATED:
       return to == store::STORED_STATE_HELD;
     case store::STORED_STATE_HELD:
-      return to == store::STORED_STATE_INTEGRATED || to == store::STORED_STATE_READY ||
-             to == store::STORED_STATE_QUEUED;
     case store::STORED_STATE_QUARANTINED:
       return to == store::STORED_STATE_INTEGRATED || to == store::STORED_STATE_READY ||
              to == store::STORED_STATE_QUEUED;

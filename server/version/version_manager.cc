@@ -180,7 +180,7 @@ absl::StatusOr<int64_t> VersionManager::Save(const Version& candidate) {
   return files_.Write(candidate, parent.get());
 }
 
-absl::Status VersionManager::Commit(SharedVersion candidate, int64_t expected_current,
+absl::Status VersionManager::Commit(const SharedVersion& candidate, int64_t expected_current,
                                     store::VersionRecord record, const StageFn& stage) {
   absl::MutexLock switching(&switch_mutex_);
   IMPRINT_RETURN_IF_ERROR(SettleLocked());

@@ -97,7 +97,7 @@ class VersionManager {
   // When the write fails the truth is read back: OK if the version was committed after all,
   // the write's error if it was not. UNKNOWN: it could not be read back; nothing is switched
   // before Settle succeeds.
-  absl::Status Commit(SharedVersion candidate, int64_t expected_current,
+  absl::Status Commit(const SharedVersion& candidate, int64_t expected_current,
                       store::VersionRecord record, const StageFn& stage)
       ABSL_LOCKS_EXCLUDED(switch_mutex_);
   // Makes a stored version (or 0, the base) the current one in one synced batch with

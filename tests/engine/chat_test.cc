@@ -51,7 +51,7 @@ class ChatTest : public EngineTest {
     Outcome outcome;
     absl::Notification done;
     ChatCallbacks callbacks;
-    callbacks.on_text = [&](std::string piece) {
+    callbacks.on_text = [&](const std::string& piece) {
       outcome.text += piece;
       return ++outcome.pieces <= take;
     };

@@ -73,8 +73,9 @@ class LogFixture : public store::StoreFixture {
     if (!opened.ok()) return opened;
     absl::StatusOr<std::unique_ptr<ExperienceLog>> log =
         ExperienceLog::Open(store_.get(), options_, &clock_);
-    if (log.ok()) log_ = *std::move(log);
-    return log.status();
+    if (!log.ok()) return log.status();
+    log_ = *std::move(log);
+    return absl::OkStatus();
   }
 
   void CrashLog() {

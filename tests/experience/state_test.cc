@@ -273,7 +273,7 @@ TEST_F(StateTest, ListersGetPagesByStateAndLabels) {
       return absl::OkStatus();
     }));
   }
-  const auto list = [&](ExperienceLog::Filter filter, int64_t after, int limit) {
+  const auto list = [&](const ExperienceLog::Filter& filter, int64_t after, int limit) {
     return Sequences(log_->List(filter, after, limit).value());
   };
 

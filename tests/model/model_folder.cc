@@ -54,7 +54,7 @@ std::vector<Variant> Variants() {
 TensorMap RandomTensors(const json& config, uint64_t seed) {
   at::Generator generator = at::detail::createCPUGenerator(seed);
   TensorMap tensors;
-  const auto add = [&](const std::string& name, std::vector<int64_t> shape, double spread,
+  const auto add = [&](const std::string& name, const std::vector<int64_t>& shape, double spread,
                        double centre = 0) {
     tensors[name] =
         at::randn(shape, generator, at::TensorOptions().device(at::kCPU).dtype(at::kFloat))

@@ -18,7 +18,7 @@ using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::MatchesRegex;
 
-std::variant<ServerOptions, ExitRequest> Parse(std::vector<std::string> flags) {
+std::variant<ServerOptions, ExitRequest> Parse(const std::vector<std::string>& flags) {
   std::vector<const char*> argv = {"imprintd"};
   for (const std::string& flag : flags) argv.push_back(flag.c_str());
   return ParseOptions(static_cast<int>(argv.size()), argv.data());
@@ -27,7 +27,7 @@ std::variant<ServerOptions, ExitRequest> Parse(std::vector<std::string> flags) {
 // With the two required flags before them.
 std::variant<ServerOptions, ExitRequest> ParseWith(std::vector<std::string> flags) {
   flags.insert(flags.begin(), {"--model=m", "--data_dir=d"});
-  return Parse(std::move(flags));
+  return Parse(flags);
 }
 
 ServerOptions Good(std::vector<std::string> flags) {

@@ -45,8 +45,9 @@ class StoreFixture : public ::testing::Test {
   absl::Status Open() {
     store_.reset();
     absl::StatusOr<std::unique_ptr<Store>> opened = Store::Open(Options());
-    if (opened.ok()) store_ = *std::move(opened);
-    return opened.status();
+    if (!opened.ok()) return opened.status();
+    store_ = *std::move(opened);
+    return absl::OkStatus();
   }
 
   // What a machine's crash leaves: nothing more is written, and what was not synced is gone.
