@@ -39,9 +39,9 @@ void SetAction(int signal, void (*handler)(int)) {
 
 }  // namespace
 
-void UsePassiveOpenMpWaiting(char** argv) {
+void LimitOpenMpSpinning(char** argv) {
   if (std::getenv("OMP_WAIT_POLICY") != nullptr || std::getenv("GOMP_SPINCOUNT") != nullptr) return;
-  setenv("OMP_WAIT_POLICY", "PASSIVE", /*overwrite=*/1);
+  setenv("GOMP_SPINCOUNT", "20000", /*overwrite=*/1);
   // By its own path, so that the process keeps its name; by the link where that is gone.
   std::error_code error;
   const std::filesystem::path program = std::filesystem::read_symlink("/proc/self/exe", error);

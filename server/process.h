@@ -8,12 +8,13 @@
 
 namespace imprint {
 
-// Starts the program again, once, with OpenMP told to sleep at its barriers. Its threads
-// spin there by default, which collapses when cores are shared: a 33 microsecond product
-// took 7 milliseconds on two busy cores. The library reads the environment when it is
-// loaded, before main, so setting it here alone would come too late. What somebody has set
-// (OMP_WAIT_POLICY or GOMP_SPINCOUNT) stays.
-void UsePassiveOpenMpWaiting(char** argv);
+// Starts the program again, once, with OpenMP told to spin only for some microseconds at its
+// barriers before it sleeps. By default its threads spin for milliseconds, which collapses
+// when cores are shared: a 33 microsecond product took 7 milliseconds on two busy cores.
+// Sleeping at once costs the small products of a few rows half their speed. The library
+// reads the environment when it is loaded, before main, so setting it here alone would come
+// too late. What somebody has set (OMP_WAIT_POLICY or GOMP_SPINCOUNT) stays.
+void LimitOpenMpSpinning(char** argv);
 
 // SIGTERM and SIGINT as something to wait for. One object a program.
 class ShutdownSignal {

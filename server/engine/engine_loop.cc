@@ -11,8 +11,8 @@
 #include "absl/strings/str_cat.h"
 #include "c10/core/InferenceMode.h"
 #include "server/engine/engine_impl.h"
-#include "server/engine/guard.h"
 #include "server/engine/step.h"
+#include "server/model/guard.h"
 #include "spdlog/spdlog.h"
 
 namespace imprint::engine {
@@ -98,10 +98,14 @@ void EngineImpl::RunStep() {
   const absl::Time began = clock_->Now();
   Batch batch;
   std::vector<int32_t> sampled;
-  const absl::Status status = Guarded([&] {
+  absl::Status status = model::Guarded("a step of the engine", [&] {
     pool_.Plan(&batch);
     sampled = ComputeStep(batch);
   });
+  if (absl::IsResourceExhausted(status)) {
+    status = absl::ResourceExhaustedError(absl::StrCat(
+        status.message(), " (--serve.kv_tokens and --serve.max_running bound what it takes)"));
+  }
   if (!status.ok()) {
     spdlog::error("{} requests end: {}", batch.tasks.size(), status.ToString());
     for (Task* task : batch.tasks) Finish(task, status);

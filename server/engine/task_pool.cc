@@ -7,7 +7,7 @@
 #include <utility>
 
 #include "ATen/ATen.h"
-#include "server/engine/guard.h"
+#include "server/model/guard.h"
 #include "spdlog/spdlog.h"
 
 namespace imprint::engine {
@@ -100,11 +100,11 @@ bool TaskPool::MakeRoom(int64_t tokens) {
 
 void TaskPool::KeepPrefix(const Task& task) {
   if (!MakeRoom(task.shared_prefix)) return;
-  const absl::Status kept = Guarded([&] {
+  const absl::Status kept = model::Guarded("a shared prefix was not kept", [&] {
     cache_.Insert(*task.version, task.prefix(),
                   task.kv_cache->Fork(task.shared_prefix, task.shared_prefix));
   });
-  if (!kept.ok()) spdlog::warn("a shared prefix was not kept: {}", kept.ToString());
+  if (!kept.ok()) spdlog::warn("{}", kept.ToString());
 }
 
 std::unique_ptr<Task> TaskPool::Remove(const Task* task) {
@@ -130,11 +130,11 @@ std::unique_ptr<Task> TaskPool::Remove(const Task* task) {
 void TaskPool::KeepWhole(const Task& task) {
   if (!task.kv_cache.has_value() || !MakeRoom(task.computed())) return;
   const int64_t length = task.computed();
-  const absl::Status kept = Guarded([&] {
+  const absl::Status kept = model::Guarded("a chat's keys and values were not kept", [&] {
     cache_.Insert(*task.version, absl::MakeConstSpan(task.tokens).subspan(0, length),
                   task.kv_cache->Fork(length, length));
   });
-  if (!kept.ok()) spdlog::warn("a chat's keys and values were not kept: {}", kept.ToString());
+  if (!kept.ok()) spdlog::warn("{}", kept.ToString());
 }
 
 }  // namespace imprint::engine

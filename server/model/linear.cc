@@ -8,6 +8,7 @@
 
 #include "ATen/ATen.h"
 #include "ATen/core/grad_mode.h"
+#include "server/model/multiply.h"
 #include "server/model/operators.h"
 #include "torch/csrc/autograd/custom_function.h"
 
@@ -18,15 +19,6 @@ using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
 constexpr size_t kMaxPairs = 3;
-
-// From two rows to this many, f32 products on the CPU are up to twice as fast with the
-// weights as the left factor (MKL packs the right one); beyond, there is no difference.
-constexpr int64_t kFewRows = 64;
-
-bool HasFewRows(const at::Tensor& x) {
-  return x.size(0) > 1 && x.size(0) <= kFewRows && x.device().is_cpu() &&
-         x.scalar_type() == at::kFloat;
-}
 
 // x A^T for all pairs beside one another, [tokens, pairs * rank], and the A's behind one
 // another, [pairs * rank, in].
@@ -59,22 +51,16 @@ void AddWidened(at::Tensor y, const at::Tensor& x_a, const std::vector<at::Tenso
 at::Tensor Compute(const at::Tensor& residual, const at::Tensor& x, const at::Tensor& weight,
                    const at::Tensor& bias, const at::Tensor& x_a, const std::vector<at::Tensor>& b,
                    double scale, bool overwrite) {
-  // The product may add to the residual by itself.
-  const bool fused = residual.defined() && residual.scalar_type() == x.scalar_type() &&
-                     !(overwrite && HasFewRows(x));
-  // bf16: a bias that is added in the product is not rounded apart.
-  const bool bias_fused = !fused && bias.defined() && !HasFewRows(x);
+  // at::addmm adds to the residual by itself.
+  const bool fused =
+      residual.defined() && residual.scalar_type() == x.scalar_type() && !MultipliesApart(x);
   at::Tensor y;
-  if (bias_fused) {
-    y = at::addmm(bias, x, weight.t());
-  } else if (!fused) {
-    y = Multiply(x, weight);
-  } else if (overwrite) {
-    y = residual.addmm_(x, weight.t());
+  if (!fused) {
+    y = Multiply(x, weight, bias);
   } else {
-    y = at::addmm(residual, x, weight.t());
+    y = overwrite ? residual.addmm_(x, weight.t()) : at::addmm(residual, x, weight.t());
+    if (bias.defined()) y.add_(bias);
   }
-  if (bias.defined() && !bias_fused) y.add_(bias);
   AddWidened(y, x_a, b, scale);
   if (fused || !residual.defined()) return y;
   return overwrite ? residual.add_(y) : residual + y;
@@ -145,7 +131,7 @@ struct LinearFunction : torch::autograd::Function<LinearFunction> {
       result[kPairs + 2 * i] = grad_a.narrow(0, static_cast<int64_t>(i) * rank, rank);
     }
     if (context->saved_data["x_needs_grad"].toBool()) {
-      result[kX] = grad.mm(weight).addmm_(grad_x_a, a);
+      result[kX] = Multiply(grad, weight.t()).addmm_(grad_x_a, a);
     }
     return result;
   }
@@ -161,11 +147,6 @@ bool WantGradient(const at::Tensor& residual, const at::Tensor& x, const LinearM
 }
 
 }  // namespace
-
-at::Tensor Multiply(const at::Tensor& x, const at::Tensor& weight) {
-  if (HasFewRows(x)) return at::mm(weight, x.t()).t().contiguous();
-  return at::mm(x, weight.t());
-}
 
 at::Tensor ApplyLinear(const at::Tensor& residual, const at::Tensor& x, const LinearMaps& maps) {
   TORCH_CHECK(maps.pairs.size() <= kMaxPairs, "at most ", kMaxPairs, " maps share an input");

@@ -9,6 +9,7 @@
 #include "ATen/ATen.h"
 #include "ATen/core/LegacyTypeDispatch.h"
 #include "ATen/core/grad_mode.h"
+#include "server/model/multiply.h"
 #include "server/model/operators.h"
 #include "server/model/packed_attention.h"
 

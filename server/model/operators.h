@@ -16,9 +16,6 @@
 
 namespace imprint::model {
 
-// x W^T, contiguous. Not recorded for autograd.
-at::Tensor Multiply(const at::Tensor& x, const at::Tensor& weight);
-
 // x / rms(x) * weight over the last dimension, in f32 inside, in the dtype of `weight`, which
 // is a constant.
 //

@@ -9,15 +9,14 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <new>
 #include <numbers>
 #include <utility>
 
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/time/clock.h"
 #include "common/status_macros.h"
+#include "server/model/guard.h"
 #include "server/model/network.h"
 #include "server/update/adamw.h"
 #include "server/update/kl_loss.h"
@@ -260,13 +259,6 @@ class Training {
   DistillProgress progress_;
 };
 
-absl::Status OutOfMemory(int64_t estimate) {
-  return absl::ResourceExhaustedError(
-      absl::StrFormat("training ran out of memory (it was estimated to need %d bytes); lower "
-                      "--update.batch_tokens or --update.rank",
-                      estimate));
-}
-
 }  // namespace
 
 Distiller::Distiller(const DistillerOptions& options, std::shared_ptr<const model::Weights> base,
@@ -305,24 +297,23 @@ absl::StatusOr<DistillResult> Distiller::Train(
     return any_step ? absl::FailedPreconditionError(message)
                     : absl::ResourceExhaustedError(message);
   }
-  try {
+  absl::StatusOr<DistillResult> result = absl::InternalError("training did not run");
+  const absl::Status guarded = model::Guarded("training", [&] {
     model::Adapter adapter = start == nullptr
                                  ? model::Adapter::Make(base_->config, base_->placement, rank,
                                                         options_.alpha, options_.seed)
                                  : start->Clone();
-    return Training(options_, *base_, share_, std::move(adapter), std::move(material))
-        .Run(progress, cancelled);
-  } catch (const std::bad_alloc&) {
-    return OutOfMemory(estimate);
-  } catch (const c10::OutOfMemoryError&) {
-    return OutOfMemory(estimate);
-  } catch (const c10::Error& error) {
-    // The CPU's allocator throws no type of its own.
-    if (absl::StrContains(error.what_without_backtrace(), "can't allocate memory")) {
-      return OutOfMemory(estimate);
-    }
-    return absl::InternalError(absl::StrCat("training: ", error.what_without_backtrace()));
+    result = Training(options_, *base_, share_, std::move(adapter), std::move(material))
+                 .Run(progress, cancelled);
+  });
+  if (absl::IsResourceExhausted(guarded)) {
+    return absl::ResourceExhaustedError(
+        absl::StrFormat("%s (it was estimated to need %d bytes); lower --update.batch_tokens or "
+                        "--update.rank",
+                        guarded.message(), estimate));
   }
+  IMPRINT_RETURN_IF_ERROR(guarded);
+  return result;
 }
 
 }  // namespace imprint::update

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 
+#include "server/model/multiply.h"
 #include "server/probe/kl.h"
 
 namespace imprint::update {
@@ -79,7 +80,8 @@ Rows TopKRows(const at::Tensor& head_VD, const at::Tensor& hidden_CD, const at::
   }
   logits_CV.mul_((weight_C1 * rest_factor_C1).to(at::kFloat));
   logits_CV.scatter_(1, ids_CK, (weight_C1 * (top_CK * pull_C1 - p_CK)).to(at::kFloat));
-  rows.grad_hidden_CD = at::mm(logits_CV.to(head_VD.scalar_type()), head_VD).to(at::kFloat);
+  rows.grad_hidden_CD =
+      model::Multiply(logits_CV.to(head_VD.scalar_type()), head_VD.t()).to(at::kFloat);
   return rows;
 }
 

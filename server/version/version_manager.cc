@@ -4,14 +4,12 @@
 #include "server/version/version_manager.h"
 
 #include <algorithm>
-#include <exception>
-#include <new>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "c10/util/Exception.h"
 #include "common/status_macros.h"
+#include "server/model/guard.h"
 #include "spdlog/spdlog.h"
 
 namespace imprint::version {
@@ -151,18 +149,9 @@ absl::StatusOr<VersionManager::SharedVersion> VersionManager::MakeCandidate(
   auto version = std::make_shared<Version>();
   version->number = number;
   version->parent = parent;
-  const auto failed = [number](const char* what) {
-    return absl::StrCat("merging versions/", number, ": ", what);
-  };
-  try {
+  IMPRINT_RETURN_IF_ERROR(model::Guarded(absl::StrCat("merging versions/", number), [&] {
     version->weights = model::Merge(base_->weights, changes);
-  } catch (const c10::OutOfMemoryError& error) {
-    return absl::ResourceExhaustedError(failed(error.what_without_backtrace()));
-  } catch (const std::bad_alloc& error) {
-    return absl::ResourceExhaustedError(failed(error.what()));
-  } catch (const c10::Error& error) {
-    return absl::InternalError(failed(error.what_without_backtrace()));
-  }
+  }));
   version->deltas = std::move(deltas);
   return version;
 }

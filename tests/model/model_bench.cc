@@ -16,7 +16,9 @@
 #include "ATen/ATen.h"
 #include "ATen/Parallel.h"
 #include "ATen/core/grad_mode.h"
+#include "absl/strings/str_cat.h"
 #include "nlohmann/json.hpp"
+#include "server/model/multiply.h"
 #include "server/model/network.h"
 
 namespace imprint::model {
@@ -44,12 +46,18 @@ std::vector<int32_t> Ids(int64_t count) {
   return ids;
 }
 
-double GemmGigaflops(const Placement& placement, int64_t rows, int64_t in, int64_t out) {
+// What the network multiplies with, or the operator of libtorch beside it.
+enum class Product { kOurs, kTorch };
+
+double GemmGigaflops(const Placement& placement, Product product, int64_t rows, int64_t in,
+                     int64_t out) {
   const at::Tensor x = at::randn({rows, in}, placement.activations());
   const at::Tensor weight = at::randn({out, in}, placement.activations());
   const double seconds = Best(5, [&] {
     at::Tensor y;
-    for (int i = 0; i < 10; ++i) y = at::mm(x, weight.t());
+    for (int i = 0; i < 10; ++i) {
+      y = product == Product::kOurs ? Multiply(x, weight) : at::mm(x, weight.t());
+    }
     Finish(y);
   });
   return 10 * 2e-9 * static_cast<double>(rows * in * out) / seconds;
@@ -124,17 +132,23 @@ int Run(const std::string& dir, const std::string& device, const std::string& dt
                          {"dtype", dtype},
                          {"threads", threads},
                          {"compute", at::toString(placement->compute)}};
-  const auto report = [&](const char* name, const char* unit, double value) {
-    std::printf("%-44s %10.1f %s\n", name, value, unit);
+  const auto report = [&](const std::string& name, const char* unit, double value) {
+    std::printf("%-44s %10.1f %s\n", name.c_str(), value, unit);
     std::fflush(stdout);
     line[name] = value;
   };
   {
     const at::NoGradGuard no_grad;
-    report("matrix product 1024 x 576 -> 1536", "GFLOP/s",
-           GemmGigaflops(*placement, 1024, 576, 1536));
-    report("matrix product 16 x 576 -> 3072", "GFLOP/s", GemmGigaflops(*placement, 16, 576, 3072));
-    report("matrix product 1 x 576 -> 3072", "GFLOP/s", GemmGigaflops(*placement, 1, 576, 3072));
+    const int64_t width = weights.config.hidden_size;
+    for (const int64_t rows : {1, 4, 16, 64, 256, 1024}) {
+      for (const int64_t out : {2 * weights.config.intermediate_size, weights.config.vocab_size}) {
+        const std::string what = absl::StrCat(rows, " x ", width, " -> ", out);
+        report(absl::StrCat("product ", what), "GFLOP/s",
+               GemmGigaflops(*placement, Product::kOurs, rows, width, out));
+        report(absl::StrCat("at::mm  ", what), "GFLOP/s",
+               GemmGigaflops(*placement, Product::kTorch, rows, width, out));
+      }
+    }
     report("prefill of 512", "tokens/s", PrefillTokensPerSecond(weights, 512));
     report("decode, 1 sequence", "tokens/s", DecodeTokensPerSecond(weights, 1));
     report("decode, 16 sequences", "tokens/s", DecodeTokensPerSecond(weights, 16));
