@@ -209,6 +209,8 @@ void AddUpdateFlags(CLI::App* app, ServerOptions* options) {
       "distill: the teacher's distribution; next_token: ordinary fine-tuning, to compare with");
   update.Add("--update.rank", options->distiller.rank, 1, 4096, "rank of the adapters");
   update.Add("--update.alpha", options->distiller.alpha, 1e-6, 1e6, "alpha of the adapters");
+  update.Add("--update.upper_blocks", options->distiller.upper_blocks, 0, 1,
+             "share of the model's blocks that are changed, from the last one down");
   update.Add("--update.learning_rate", options->distiller.learning_rate, 1e-9, 1,
              "highest learning rate");
   update.Add("--update.batch_tokens", options->distiller.batch_tokens, 1, kMaxInt,

@@ -18,6 +18,7 @@
 
 #include "ATen/core/TensorBody.h"
 #include "absl/status/statusor.h"
+#include "absl/types/span.h"
 #include "server/model/weights.h"
 
 namespace imprint::model {
@@ -30,12 +31,15 @@ struct LowRankPair {
 
 struct Adapter {
   int64_t rank = 0;
-  double scale = 1;                                               // alpha / rank
+  double scale = 1;         // alpha / rank
+  int64_t first_layer = 0;  // the blocks below this one have no tensors: it leaves them as they are
   std::vector<std::array<LowRankPair, kLinearsPerLayer>> layers;  // one entry a block
 
   // A: Kaiming-uniform from `seed`, B: zero, so that it changes nothing at first.
   static Adapter Make(const ModelConfig& config, const Placement& placement, int64_t rank,
-                      double alpha, uint64_t seed);
+                      double alpha, uint64_t seed, int64_t first_layer = 0);
+  // The low-rank pairs beside `count` maps of a block from `first` on, or none.
+  absl::Span<const LowRankPair> Pairs(int64_t layer, Linear first, size_t count) const;
   // All tensors, in a fixed order (layer, linear, a before b).
   std::vector<at::Tensor> Parameters() const;
   // A copy that shares no storage.

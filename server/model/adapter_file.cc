@@ -20,6 +20,7 @@ namespace {
 
 constexpr char kRank[] = "rank";
 constexpr char kScale[] = "scale";
+constexpr char kFirstLayer[] = "first_layer";  // absent: 0
 
 // As PEFT names them; `side` is "A" or "B".
 std::string TensorName(size_t layer, int linear, const char* side) {
@@ -68,7 +69,8 @@ absl::StatusOr<std::map<std::string, std::string>> SaveAdapter(const Adapter& ad
   std::vector<TensorToStore> tensors;
   std::map<std::string, std::string> digests;
   try {
-    for (size_t layer = 0; layer < adapter.layers.size(); ++layer) {
+    for (size_t layer = static_cast<size_t>(adapter.first_layer); layer < adapter.layers.size();
+         ++layer) {
       for (int i = 0; i < kLinearsPerLayer; ++i) {
         const LowRankPair& pair = adapter.layers[layer][static_cast<size_t>(i)];
         for (const auto& [side, tensor] : {std::pair("A", pair.a), std::pair("B", pair.b)}) {
@@ -87,8 +89,11 @@ absl::StatusOr<std::map<std::string, std::string>> SaveAdapter(const Adapter& ad
   }
   char scale[32];
   std::snprintf(scale, sizeof scale, "%.17g", adapter.scale);
-  IMPRINT_RETURN_IF_ERROR(WriteSafetensors(
-      path, tensors, {{kRank, absl::StrCat(adapter.rank)}, {kScale, scale}, {"format", "pt"}}));
+  IMPRINT_RETURN_IF_ERROR(WriteSafetensors(path, tensors,
+                                           {{kRank, absl::StrCat(adapter.rank)},
+                                            {kScale, scale},
+                                            {kFirstLayer, absl::StrCat(adapter.first_layer)},
+                                            {"format", "pt"}}));
   return digests;
 }
 
@@ -106,14 +111,21 @@ absl::StatusOr<Adapter> LoadAdapter(const std::filesystem::path& path, const Mod
     return absl::DataLossError(
         absl::StrCat(path.string(), ": its metadata name no rank and scale of an adapter"));
   }
+  const std::string first_layer = metadata(kFirstLayer);
+  if (!first_layer.empty() && (!absl::SimpleAtoi(first_layer, &adapter.first_layer) ||
+                               adapter.first_layer < 0 || adapter.first_layer >= config.layers)) {
+    return absl::DataLossError(absl::StrCat(path.string(), ": its first_layer ", first_layer,
+                                            " is none of the model's ", config.layers));
+  }
   adapter.layers.resize(static_cast<size_t>(config.layers));
-  const size_t expected = adapter.layers.size() * kLinearsPerLayer * 2;
+  const auto first = static_cast<size_t>(adapter.first_layer);
+  const size_t expected = (adapter.layers.size() - first) * kLinearsPerLayer * 2;
   if (file.tensors().size() != expected) {
     return absl::DataLossError(absl::StrCat(path.string(), ": ", file.tensors().size(),
                                             " tensors; an adapter of this model has ", expected));
   }
   try {
-    for (size_t layer = 0; layer < adapter.layers.size(); ++layer) {
+    for (size_t layer = first; layer < adapter.layers.size(); ++layer) {
       for (int i = 0; i < kLinearsPerLayer; ++i) {
         const auto [out, in] = LinearShape(config, static_cast<Linear>(i));
         LowRankPair& pair = adapter.layers[layer][static_cast<size_t>(i)];

@@ -59,8 +59,7 @@ class Block {
                    const at::Tensor& bias, Linear first, size_t count) const {
     LinearMaps maps = {weight, bias, {}, 0};
     if (adapter_ != nullptr) {
-      maps.pairs = absl::MakeConstSpan(adapter_->layers[static_cast<size_t>(index_)])
-                       .subspan(static_cast<size_t>(first), count);
+      maps.pairs = adapter_->Pairs(index_, first, count);
       maps.scale = adapter_->scale;
     }
     return ApplyLinear(residual, x, maps);

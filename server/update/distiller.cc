@@ -81,6 +81,13 @@ class ComputeTurn {
   engine::ComputeShare* const share_;
 };
 
+// The lowest block that is changed; at least the last one is.
+int64_t FirstLayer(const DistillerOptions& options, const model::ModelConfig& config) {
+  const auto changed =
+      static_cast<int64_t>(std::lround(options.upper_blocks * static_cast<double>(config.layers)));
+  return config.layers - std::clamp<int64_t>(changed, 1, config.layers);
+}
+
 // The parameters of a trained adapter require gradients; those of a finished one do not.
 model::Adapter SetRequiresGrad(model::Adapter adapter, bool requires_grad) {
   for (at::Tensor& parameter : adapter.Parameters()) {
@@ -284,16 +291,19 @@ absl::StatusOr<DistillResult> Distiller::Train(
   }
   const int64_t batch_tokens = static_cast<int64_t>(longest);
   const int64_t rank = start == nullptr ? options_.rank : start->rank;
+  const int64_t first_layer =
+      start == nullptr ? FirstLayer(options_, base_->config) : start->first_layer;
   const int64_t estimate =
-      EstimateTrainingMemory(base_->config, base_->placement, rank, batch_tokens).total();
+      EstimateTrainingMemory(base_->config, base_->placement, rank, batch_tokens, first_layer)
+          .total();
   if (options_.max_bytes > 0 && estimate > options_.max_bytes) {
     const std::string message = absl::StrFormat(
         "training needs about %d bytes (rank %d, steps of %d tokens); the limit is %d "
         "(--update.max_bytes); lower --update.batch_tokens or --update.rank",
         estimate, rank, batch_tokens, options_.max_bytes);
-    const bool any_step =
-        EstimateTrainingMemory(base_->config, base_->placement, rank, options_.batch_tokens)
-            .total() > options_.max_bytes;
+    const bool any_step = EstimateTrainingMemory(base_->config, base_->placement, rank,
+                                                 options_.batch_tokens, first_layer)
+                              .total() > options_.max_bytes;
     return any_step ? absl::FailedPreconditionError(message)
                     : absl::ResourceExhaustedError(message);
   }
@@ -301,7 +311,7 @@ absl::StatusOr<DistillResult> Distiller::Train(
   const absl::Status guarded = model::Guarded("training", [&] {
     model::Adapter adapter = start == nullptr
                                  ? model::Adapter::Make(base_->config, base_->placement, rank,
-                                                        options_.alpha, options_.seed)
+                                                        options_.alpha, options_.seed, first_layer)
                                  : start->Clone();
     result = Training(options_, *base_, share_, std::move(adapter), std::move(material))
                  .Run(progress, cancelled);

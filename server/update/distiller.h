@@ -31,7 +31,10 @@ struct DistillerOptions {
   Objective objective = Objective::kDistill;  // (--update.objective)
   int rank = 32;                              // (--update.rank)
   double alpha = 64;                          // (--update.alpha)
-  double learning_rate = 1.2e-3;              // (--update.learning_rate)
+  // Share of the blocks that are changed, counted from the last (--update.upper_blocks): with
+  // the lower ones as they are, as much is learned and less of the rest moves.
+  double upper_blocks = 0.67;
+  double learning_rate = 1.2e-3;  // (--update.learning_rate)
   int warmup_steps = 5;
   double clip_norm = 1.0;
   double beta1 = 0.9;
@@ -51,7 +54,7 @@ struct DistillerOptions {
   // ... but no more than so many (--update.max_steps); 0: no limit.
   int max_steps = 0;
   // Retention tokens for each new target token (--update.retention_share).
-  double retention_share = 1.0;
+  double retention_share = 0.75;
   // Weight of the loss on retention text beside 1 on target tokens (--update.retention_weight):
   // more holds the model in place at no cost in time.
   double retention_weight = 4.0;

@@ -29,17 +29,10 @@ struct Rows {
 //
 // Where q_R is clamped its term is constant: p_R leaves both lines of the gradient. That
 // every j in R has the same factor on q_j is why the gradient is one scaling of a row.
-//
-// `logits_CV` is room to work in, f32.
 Rows TopKRows(const at::Tensor& head_VD, const at::Tensor& hidden_CD, const at::Tensor& ids_CK,
-              const at::Tensor& log_probs_CK, const at::Tensor& weight_C1, bool with_grad,
-              at::Tensor logits_CV) {
+              const at::Tensor& log_probs_CK, const at::Tensor& weight_C1, bool with_grad) {
   const bool has_rest = ids_CK.size(1) < head_VD.size(0);
-  if (head_VD.scalar_type() == at::kFloat) {
-    at::mm_out(logits_CV, hidden_CD, head_VD.t());
-  } else {
-    logits_CV.copy_(at::mm(hidden_CD, head_VD.t()));
-  }
+  at::Tensor logits_CV = model::Multiply(hidden_CD, head_VD).to(at::kFloat);
   // From here on it becomes, in place: exp(z - max), the student's unnormalised
   // probabilities with zeros at S, and the gradient.
   const at::Tensor max_C1 = logits_CV.amax(1, /*keepdim=*/true);
@@ -99,16 +92,12 @@ KlLoss TopKKlLoss(const model::Weights& weights, const at::Tensor& hidden_TD,
   if (with_grad) {
     loss.grad_hidden_TD = at::zeros(hidden.sizes(), hidden.options().dtype(at::kFloat));
   }
-  // One buffer for all chunks: fresh memory of this size costs more than what is done in it.
-  const at::Tensor buffer = at::empty({std::min(chunk, tokens), weights.head.size(0)},
-                                      hidden.options().dtype(at::kFloat));
   for (int64_t begin = 0; begin < tokens; begin += chunk) {
     if (between_chunks) between_chunks();
     const int64_t count = std::min(chunk, tokens - begin);
     const Rows rows = TopKRows(
         weights.head, hidden.narrow(0, begin, count), teacher.ids_TK.narrow(0, begin, count),
-        teacher.log_probs_TK.narrow(0, begin, count), weight_T1.narrow(0, begin, count), with_grad,
-        buffer.narrow(0, 0, count));
+        teacher.log_probs_TK.narrow(0, begin, count), weight_T1.narrow(0, begin, count), with_grad);
     kl_T.narrow(0, begin, count).copy_(rows.kl_C);
     if (with_grad) loss.grad_hidden_TD.narrow(0, begin, count).copy_(rows.grad_hidden_CD);
   }

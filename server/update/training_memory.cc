@@ -17,7 +17,7 @@ constexpr int64_t kLossRows = 64;
 
 TrainingMemory EstimateTrainingMemory(const model::ModelConfig& config,
                                       const model::Placement& placement, int64_t rank,
-                                      int64_t batch_tokens) {
+                                      int64_t batch_tokens, int64_t first_layer) {
   const int64_t hidden = config.hidden_size;
   const int64_t heads = config.heads * config.head_dim;
   const int64_t kv_heads = config.kv_heads * config.head_dim;
@@ -32,10 +32,10 @@ TrainingMemory EstimateTrainingMemory(const model::ModelConfig& config,
   const int64_t kept = 10 * hidden + 4 * (heads + 2 * kv_heads) + 5 * wide + 2 * 7 * rank;
 
   TrainingMemory memory;
-  memory.adapter_bytes =
-      config.layers * (low_rank * int64_t{sizeof(float)} + AdamW::StateBytes(low_rank));
-  memory.activation_bytes = config.layers * batch_tokens * kept *
-                            static_cast<int64_t>(c10::elementSize(placement.compute));
+  const int64_t layers = config.layers - first_layer;
+  memory.adapter_bytes = layers * (low_rank * int64_t{sizeof(float)} + AdamW::StateBytes(low_rank));
+  memory.activation_bytes =
+      layers * batch_tokens * kept * static_cast<int64_t>(c10::elementSize(placement.compute));
   memory.loss_bytes = kLossRows * config.vocab_size * int64_t{sizeof(float) + sizeof(float)};
   return memory;
 }

@@ -21,10 +21,11 @@ struct TrainingMemory {
 };
 
 // Beside the base weights, which serving holds anyway. An estimate from above: what the
-// forward pass keeps of each token is counted, not measured.
+// forward pass keeps of each token is counted, not measured. Blocks below `first_layer` are
+// not trained.
 TrainingMemory EstimateTrainingMemory(const model::ModelConfig& config,
                                       const model::Placement& placement, int64_t rank,
-                                      int64_t batch_tokens);
+                                      int64_t batch_tokens, int64_t first_layer = 0);
 
 }  // namespace imprint::update
 

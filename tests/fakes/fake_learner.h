@@ -64,7 +64,7 @@ inline store::ProbeRecord ProbeOf(int64_t sequence) {
 // How well a version knows an experience: 0 as the base, 1 as the teacher.
 inline double Knowledge(const version::Version& version, int64_t place) {
   if (version.deltas.empty()) return 0;
-  return version.deltas.back()->layers[0][0].b.flatten()[place].item<double>();
+  return version.deltas.back()->layers.back()[0].b.flatten()[place].item<double>();
 }
 
 // For FakeEngine: what a version says of Sentence(sequence).
@@ -132,7 +132,7 @@ class FakeLearner {
     if (Meet(training.targets, failing_)) return error_;
     auto adapter = std::make_shared<model::Adapter>(
         start == nullptr ? model::Adapter::Make(config_, placement_, 2, 4, 1) : start->Clone());
-    at::Tensor known = adapter->layers[0][0].b.view({-1});
+    at::Tensor known = adapter->layers.back()[0].b.view({-1});
     for (const int64_t sequence : training.targets) {
       known[sequence].fill_(not_a_number_.contains(sequence) ? std::nan("") : 1.0);
     }

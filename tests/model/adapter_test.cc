@@ -160,6 +160,27 @@ TEST_F(AdapterTest, WhatIsSavedIsLoaded) {
   }
 }
 
+TEST_F(AdapterTest, AnAdapterOfTheUpperBlocksLeavesTheLowerOnes) {
+  const testing::TempDir dir;
+  const Adapter upper = Adapter::Make(base_->config, placement_, 4, 6, 1, /*first_layer=*/2);
+  EXPECT_EQ(upper.Parameters().size(), 1u * kLinearsPerLayer * 2);
+  for (const LowRankPair& pair : upper.layers[2]) pair.b.fill_(0.1);
+  const Adapter whole = Random(2);
+
+  IMPRINT_ASSERT_OK_AND_ASSIGN(const auto digests, SaveAdapter(upper, dir / "a"));
+  IMPRINT_ASSERT_OK_AND_ASSIGN(const Adapter loaded,
+                               LoadAdapter(dir / "a", base_->config, placement_, digests));
+  const auto merged = Merge(base_, {&loaded});
+  const auto both = Merge(base_, {&whole, &loaded});
+
+  EXPECT_EQ(loaded.first_layer, 2);
+  EXPECT_EQ(loaded.Clone().Parameters().size(), upper.Parameters().size());
+  EXPECT_TRUE(merged->layers[1].gate_up.is_same(base_->layers[1].gate_up));
+  EXPECT_FALSE(at::equal(merged->layers[2].gate_up, base_->layers[2].gate_up));
+  EXPECT_LT(RelativeError(Hidden(*merged), Hidden(*base_, &upper)), 1e-5);
+  EXPECT_TRUE(at::equal(both->layers[1].gate_up, Merge(base_, {&whole})->layers[1].gate_up));
+}
+
 TEST_F(AdapterTest, TheSameAdapterGivesTheSameFile) {
   const testing::TempDir dir;
   IMPRINT_ASSERT_OK(SaveAdapter(Random(1), dir / "one"));
@@ -201,6 +222,17 @@ TEST_F(AdapterTest, AnAdapterOfAnotherModelIsRefused) {
               IsError(absl::StatusCode::kDataLoss, HasSubstr("layers.0.mlp.gate_proj.lora_B")));
   EXPECT_THAT(LoadAdapter(dir / "a", deeper, placement_, {}),
               IsError(absl::StatusCode::kDataLoss, HasSubstr("42 tensors")));
+}
+
+TEST_F(AdapterTest, AnAdapterOfBlocksThatTheModelHasNotIsRefused) {
+  const testing::TempDir dir;
+  const Adapter upper = Adapter::Make(base_->config, placement_, 4, 6, 1, /*first_layer=*/2);
+  IMPRINT_ASSERT_OK(SaveAdapter(upper, dir / "a"));
+  ModelConfig shallower = base_->config;
+  shallower.layers = 2;
+
+  EXPECT_THAT(LoadAdapter(dir / "a", shallower, placement_, {}),
+              IsError(absl::StatusCode::kDataLoss, HasSubstr("first_layer 2")));
 }
 
 TEST_F(AdapterTest, AFileThatIsNoAdapterIsRefused) {

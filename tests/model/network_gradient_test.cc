@@ -161,6 +161,27 @@ TEST_P(NetworkGradientTest, TheSameBatchGivesTheSameGradientBytes) {
   for (size_t i = 0; i < first.size(); ++i) EXPECT_TRUE(at::equal(first[i], second[i])) << i;
 }
 
+TEST_P(NetworkGradientTest, UpperBlocksGetTheSameGradientsWithoutAnAdapterBelow) {
+  Adapter whole = TrainableAdapter(*weights_);
+  Adapter upper = whole.Clone();
+  upper.first_layer = 1;
+  upper.layers[0] = {};
+  for (at::Tensor& parameter : upper.Parameters()) parameter.set_requires_grad(true);
+  for (LowRankPair& pair : whole.layers[0]) {
+    const at::NoGradGuard no_grad;
+    pair.b.zero_();  // below, the whole one changes nothing either
+  }
+  const std::vector<int32_t> ids = Ids(9, 1);
+  const std::vector<Segment> segments = {{0, 9, -1, nullptr}};
+
+  Loss(Network::Forward(*weights_, ids, segments, {.adapter = &whole})).backward();
+  Loss(Network::Forward(*weights_, ids, segments, {.adapter = &upper})).backward();
+
+  std::vector<at::Tensor> expected = TakeGradients(whole);
+  expected.erase(expected.begin(), expected.begin() + 2 * kLinearsPerLayer);
+  ExpectSameGradients(TakeGradients(upper), expected, kF32Error);
+}
+
 TEST_P(NetworkGradientTest, FrozenWeightsGetNoGradient) {
   const std::vector<int32_t> tokens = Ids(8, 1);
   const std::vector<Segment> segments = {{0, 8, -1, nullptr}};

@@ -114,6 +114,7 @@ class DistillerTest : public ::testing::Test {
     for (int i = 0; i < 6; ++i) retention_.push_back(BaseTarget({1}, Tokens(i + 200, 20)));
     // Small products: threads would only wait for one another.
     model::SetComputeThreads(1);
+    options_.upper_blocks = 1;  // the model has two or three
     options_.rank = 8;
     options_.alpha = 16;
     options_.learning_rate = 1e-2;
@@ -156,6 +157,23 @@ TEST_F(DistillerTest, LearnsTargetsAndKeepsTheRest) {
   const double kept = Train(measure, result->adapter.get())->last.loss;
   const double lost = Train(measure, careless->adapter.get())->last.loss;
   EXPECT_LT(kept, 0.5 * lost);
+}
+
+TEST_F(DistillerTest, LowerBlocksStayAsTheyAre) {
+  options_.max_epochs = 1;
+  options_.upper_blocks = 0.5;
+  const int64_t layers = Base()->config.layers;
+  const auto result = Train(Input());
+  ASSERT_TRUE(result.ok()) << result.status();
+  EXPECT_EQ(result->adapter->first_layer, layers - std::lround(0.5 * static_cast<double>(layers)));
+  const auto merged = model::Merge(Base(), {result->adapter.get()});
+  EXPECT_TRUE(merged->layers.front().gate_up.is_same(Base()->layers.front().gate_up));
+  EXPECT_FALSE(at::equal(merged->layers.back().gate_up, Base()->layers.back().gate_up));
+
+  options_.upper_blocks = 0;
+  const auto last = Train(Input());
+  ASSERT_TRUE(last.ok()) << last.status();
+  EXPECT_EQ(last->adapter->first_layer, layers - 1) << "at least one block is";
 }
 
 TEST_F(DistillerTest, ReportsProgress) {

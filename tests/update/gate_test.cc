@@ -57,7 +57,7 @@ class GateTest : public ::testing::Test {
     adapter->layers.resize(1);
     at::Tensor known = at::zeros({64}, at::TensorOptions().device(at::kCPU).dtype(at::kFloat));
     for (const auto& [place, value] : knowledge) known[place].fill_(value);
-    adapter->layers[0][0].b = known;
+    adapter->layers.back()[0].b = known;
     auto version = std::make_shared<version::Version>();
     version->number = 1;
     version->deltas = {adapter};
