@@ -173,6 +173,8 @@ if [[ ! -s "$data_dir/retention.cache" ]]; then
     server_pid >/dev/null || die "the server ended; its log is $LOG_FILE"
     sleep 0.5
   done
+  [[ -s "$data_dir/retention.cache" ]] ||
+    say "it is still being written after ten minutes; updates wait for it, and so will the demo"
 fi
 
 # Whatever the demo came to, the server runs and can be talked to.
