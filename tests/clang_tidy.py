@@ -162,13 +162,16 @@ def main():
         else:
             keys[source] = key
 
+    if not keys:
+        print(f"clang-tidy: nothing to check; {clean_before} files clean before")
+        return 0
+
     failed = 0
-    if keys:
-        flags = [*arguments, "-include-pch", precompile(arguments, state_dir)]
+    flags = [*arguments, "-include-pch", precompile(arguments, state_dir)]
     with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
         running = {
             pool.submit(check, number, group, flags, state_dir): group
-            for number, group in enumerate(groups(list(keys), flags, state_dir) if keys else [])
+            for number, group in enumerate(groups(list(keys), flags, state_dir))
         }
         for future in concurrent.futures.as_completed(running):
             clean, output = future.result()

@@ -19,6 +19,7 @@
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "server/model/adapter.h"
+#include "server/model/multiply.h"
 #include "server/model/network.h"
 #include "server/model/weights.h"
 #include "server/store/teacher_codec.h"
@@ -150,7 +151,7 @@ double ProductSpeed(const model::Weights& base, int64_t rows) {
   double best = 0;
   for (int i = 0; i < 20; ++i) {
     absl::Time mark = absl::Now();
-    const at::Tensor y = at::mm(x, weight.t());
+    const at::Tensor y = model::Multiply(x, weight);
     best = std::max(best, 2.0 * static_cast<double>(rows * weight.numel()) / Since(mark) / 1e9);
   }
   return best;
