@@ -74,6 +74,7 @@ int ChunkTargets::CountTokens(absl::string_view text) const {
 
 absl::Status ChunkTargets::AddCallers(const std::vector<store::CallerSentence>& sent) {
   for (const store::CallerSentence& sentence : sent) {
+    if (cancelled_()) return absl::CancelledError("the server is stopping");
     IMPRINT_RETURN_IF_ERROR(
         sentence.question().empty()
             ? drafts_.AddPlain("caller", sentence.answer())
@@ -87,7 +88,9 @@ absl::Status ChunkTargets::AddRestatements() {
   const int share = std::max(1, budget_ / kRestatementShare);
   if (Wants("passage")) {
     const auto count_tokens = [this](absl::string_view piece) { return CountTokens(piece); };
-    for (const std::string& piece : SplitChunks(chunk_, kPassageTokens, count_tokens)) {
+    IMPRINT_ASSIGN_OR_RETURN(const std::vector<std::string> pieces,
+                             SplitChunks(chunk_, kPassageTokens, count_tokens));
+    for (const std::string& piece : pieces) {
       IMPRINT_RETURN_IF_ERROR(drafts_.AddPlain("passage", piece));
     }
   }

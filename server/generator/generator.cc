@@ -10,11 +10,13 @@
 #include <string>
 #include <utility>
 
+#include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_split.h"
 #include "absl/strings/string_view.h"
 #include "common/sha256.h"
 #include "common/status_macros.h"
+#include "common/string_view.h"
+#include "server/generator/chunk_index.h"
 #include "server/generator/chunk_targets.h"
 #include "server/generator/facts.h"
 #include "server/generator/sentences.h"
@@ -58,24 +60,41 @@ void DropProbes(const store::ExperienceRecord& experience,
   });
 }
 
-// The chunk that shares most words with `question`.
-const std::string& BestChunk(const std::vector<std::string>& chunks, absl::string_view question) {
-  const std::string form = NormalForm(question);
-  const std::set<absl::string_view> words = absl::StrSplit(form, ' ');
-  size_t best = 0;
-  size_t most = 0;
-  for (size_t i = 0; i < chunks.size(); ++i) {
-    const std::string chunk_form = NormalForm(chunks[i]);
-    const std::set<absl::string_view> chunk_words = absl::StrSplit(chunk_form, ' ');
-    const size_t shared = std::count_if(words.begin(), words.end(), [&](absl::string_view word) {
-      return chunk_words.contains(word);
-    });
-    if (shared > most) {
-      most = shared;
-      best = i;
-    }
+// A part of the context, and what is told and asked about it.
+struct Chunk {
+  std::string text;
+  std::vector<store::CallerSentence> caller_targets = {};
+  std::vector<store::ProbeRecord> probes = {};
+};
+
+absl::Status Stopping() { return absl::CancelledError("the server is stopping"); }
+
+// Gives the caller's own sentences to the chunks that they are about: there the teacher is
+// told what they say.
+absl::Status AssignCallers(const store::ExperienceRecord& experience, const ChunkIndex& index,
+                           const std::function<bool()>& cancelled, std::vector<Chunk>& chunks) {
+  for (const store::CallerSentence& sent : experience.caller_targets()) {
+    if (cancelled()) return Stopping();
+    const std::string both = absl::StrCat(sent.question(), " ", sent.answer());
+    chunks[index.Best(both)].caller_targets.push_back(sent);
   }
-  return chunks[best];
+  for (const store::CallerSentence& sent : experience.caller_probes()) {
+    if (cancelled()) return Stopping();
+    store::ProbeRecord& probe = chunks[index.Best(sent.question())].probes.emplace_back();
+    probe.set_question(sent.question());
+    probe.set_expected_answer(sent.answer());
+    probe.set_origin("caller");
+  }
+  return absl::OkStatus();
+}
+
+// Questions that the model asks itself about the chunk.
+void AddProbes(std::vector<std::string> questions, Chunk& chunk) {
+  for (std::string& question : questions) {
+    store::ProbeRecord& probe = chunk.probes.emplace_back();
+    probe.set_question(std::move(question));
+    probe.set_origin("generator");
+  }
 }
 
 }  // namespace
@@ -91,66 +110,52 @@ Generator::Generator(const GeneratorOptions& options, engine::Engine* engine,
 
 absl::StatusOr<GeneratedSentences> Generator::Generate(
     const store::ExperienceRecord& experience, const std::function<bool()>& cancelled) const {
-  const auto count_tokens = [this](absl::string_view piece) {
-    const auto ids = text_->EncodeContinuation(std::string(piece));
-    return ids.ok() ? static_cast<int>(ids->size()) : 0;
-  };
-  const int window = static_cast<int>(base_->weights->config.max_positions);
-  const int chunk_tokens =
-      std::max(1, std::min(options_.chunk_tokens, window - kTokensBesideChunk));
-  const std::string source = TextOf(experience);
-  if (SplitSentences(source).empty()) {
-    return absl::InvalidArgumentError("the context has no sentence to learn");
-  }
-  const std::vector<std::string> chunks = SplitChunks(source, chunk_tokens, count_tokens);
+  IMPRINT_ASSIGN_OR_RETURN(const std::vector<std::string> texts,
+                           CutIntoChunks(TextOf(experience), cancelled));
+  std::vector<Chunk> chunks;
+  for (const std::string& text : texts) chunks.push_back({.text = text});
+  IMPRINT_RETURN_IF_ERROR(AssignCallers(experience, ChunkIndex(texts), cancelled, chunks));
 
   GeneratedSentences sentences;
-  std::vector<std::string> probe_questions;  // parallel to probe_chunks
-  std::vector<std::string> probe_chunks;
-  const bool caller_probes = !experience.caller_probes().empty();
-  for (const std::string& chunk : chunks) {
-    if (cancelled()) return absl::CancelledError("the server is stopping");
-    // The caller's own sentences are taught where the teacher is told what they are about.
-    std::vector<store::CallerSentence> caller_targets;
-    for (const store::CallerSentence& sent : experience.caller_targets()) {
-      const std::string both = absl::StrCat(sent.question(), " ", sent.answer());
-      if (&BestChunk(chunks, both) == &chunk) caller_targets.push_back(sent);
-    }
+  for (Chunk& chunk : chunks) {
+    if (cancelled()) return Stopping();
     IMPRINT_ASSIGN_OR_RETURN(
         std::vector<std::string> held_out,
-        GenerateChunk(chunk, caller_targets, !caller_probes, cancelled, sentences.targets));
-    for (std::string& question : held_out) {
-      probe_questions.push_back(std::move(question));
-      probe_chunks.push_back(chunk);
-    }
+        GenerateChunk(chunk.text, chunk.caller_targets, experience.caller_probes().empty(),
+                      cancelled, sentences.targets));
+    AddProbes(std::move(held_out), chunk);
   }
   DropProbes(experience, sentences.targets);
   if (sentences.targets.empty()) {
     return absl::InvalidArgumentError("no target sentence could be made of the context");
   }
 
-  for (const std::string& chunk : chunks) {
-    std::vector<store::ProbeRecord> probes;
-    for (size_t i = 0; i < probe_questions.size(); ++i) {
-      if (probe_chunks[i] != chunk) continue;
-      store::ProbeRecord& probe = probes.emplace_back();
-      probe.set_question(probe_questions[i]);
-      probe.set_origin("generator");
-    }
-    for (const store::CallerSentence& sent : experience.caller_probes()) {
-      if (&BestChunk(chunks, sent.question()) != &chunk) continue;
-      store::ProbeRecord& probe = probes.emplace_back();
-      probe.set_question(sent.question());
-      probe.set_expected_answer(sent.answer());
-      probe.set_origin("caller");
-    }
-    IMPRINT_ASSIGN_OR_RETURN(probes, probe_maker_->Complete(std::move(probes), {chunk}, cancelled));
+  for (Chunk& chunk : chunks) {
+    IMPRINT_ASSIGN_OR_RETURN(
+        std::vector<store::ProbeRecord> probes,
+        probe_maker_->Complete(std::move(chunk.probes), {chunk.text}, cancelled));
     for (store::ProbeRecord& probe : probes) {
       probe.set_sequence(experience.sequence());
       sentences.probes.push_back(std::move(probe));
     }
   }
   return sentences;
+}
+
+absl::StatusOr<std::vector<std::string>> Generator::CutIntoChunks(
+    const std::string& source, const std::function<bool()>& cancelled) const {
+  if (SplitSentences(source).empty()) {
+    return absl::InvalidArgumentError("the context has no sentence to learn");
+  }
+  const int window = static_cast<int>(base_->weights->config.max_positions);
+  const int chunk_tokens =
+      std::max(1, std::min(options_.chunk_tokens, window - kTokensBesideChunk));
+  return SplitChunks(source, chunk_tokens, [&](absl::string_view piece) -> absl::StatusOr<int> {
+    if (cancelled()) return Stopping();
+    IMPRINT_ASSIGN_OR_RETURN(const std::vector<int32_t> ids,
+                             text_->EncodeContinuation(ToStd(piece)));
+    return static_cast<int>(ids.size());
+  });
 }
 
 absl::StatusOr<std::vector<std::string>> Generator::GenerateChunk(

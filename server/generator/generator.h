@@ -67,6 +67,10 @@ class Generator {
                                               const std::function<bool()>& cancelled) const;
 
  private:
+  // That fit into the model's window beside a question. INVALID_ARGUMENT: there is nothing in
+  // `source`, or something that the tokenizer cannot write.
+  absl::StatusOr<std::vector<std::string>> CutIntoChunks(
+      const std::string& source, const std::function<bool()>& cancelled) const;
   // Adds the target sentences of one chunk, the caller's own among them; gives the questions
   // kept apart as probes.
   absl::StatusOr<std::vector<std::string>> GenerateChunk(

@@ -160,7 +160,12 @@ absl::StatusOr<RetentionText> CutRetention(const RetentionTextOptions& options,
   RetentionText retention;
   std::set<std::vector<int32_t>> seen;
   for (const std::string& chosen : paragraphs) {
-    IMPRINT_ASSIGN_OR_RETURN(const std::vector<int32_t> ids, text.EncodeContinuation(chosen));
+    const absl::StatusOr<std::vector<int32_t>> encoded = text.EncodeContinuation(chosen);
+    if (!encoded.ok()) {
+      return absl::InvalidArgumentError(absl::StrCat(
+          "--retention.corpus: ", options.corpus.string(), ": ", encoded.status().message()));
+    }
+    const std::vector<int32_t>& ids = *encoded;
     for (size_t begin = 0; begin < ids.size(); begin += window) {
       const auto first = ids.begin() + static_cast<int64_t>(begin);
       const std::vector<int32_t> cut(

@@ -40,7 +40,7 @@ std::string CacheKey(const RetentionTextOptions& options, const version::Version
   return digest.HexDigest();
 }
 
-absl::Status CheckOptions(const RetentionTextOptions& options, int64_t window) {
+absl::Status CheckRanges(const RetentionTextOptions& options, int64_t window) {
   if (options.train_texts < 1 || options.heldout_texts < 1) {
     return absl::InvalidArgumentError(
         "--retention.train_texts and --retention.heldout_texts must be at least 1");
@@ -54,7 +54,24 @@ absl::Status CheckOptions(const RetentionTextOptions& options, int64_t window) {
   return absl::OkStatus();
 }
 
+// Empty where none is named.
+absl::StatusOr<std::string> ReadCorpus(const std::filesystem::path& path) {
+  if (path.empty()) return std::string();
+  absl::StatusOr<std::string> corpus = ReadFile(path);
+  if (corpus.ok()) return corpus;
+  return absl::Status(corpus.status().code(),
+                      absl::StrCat("--retention.corpus: ", corpus.status().message()));
+}
+
 }  // namespace
+
+absl::Status CheckRetentionOptions(const RetentionTextOptions& options, int64_t window,
+                                   const text::TextModel& text) {
+  IMPRINT_RETURN_IF_ERROR(CheckRanges(options, window));
+  if (options.corpus.empty()) return absl::OkStatus();
+  IMPRINT_ASSIGN_OR_RETURN(const std::string corpus, ReadCorpus(options.corpus));
+  return CutRetention(options, text, corpus).status();
+}
 
 absl::StatusOr<RetentionText> LoadOrMakeRetentionText(const RetentionTextOptions& options,
                                                       engine::Engine* engine,
@@ -62,11 +79,8 @@ absl::StatusOr<RetentionText> LoadOrMakeRetentionText(const RetentionTextOptions
                                                       const text::TextModel& text,
                                                       const std::filesystem::path& cache,
                                                       const std::function<bool()>& cancelled) {
-  IMPRINT_RETURN_IF_ERROR(CheckOptions(options, base->weights->config.max_positions));
-  std::string corpus;
-  if (!options.corpus.empty()) {
-    IMPRINT_ASSIGN_OR_RETURN(corpus, ReadFile(options.corpus));
-  }
+  IMPRINT_RETURN_IF_ERROR(CheckRanges(options, base->weights->config.max_positions));
+  IMPRINT_ASSIGN_OR_RETURN(const std::string corpus, ReadCorpus(options.corpus));
   const std::string key = CacheKey(options, *base, text, corpus);
   absl::StatusOr<RetentionText> cached = ReadRetentionCache(cache, key);
   if (cached.ok()) return cached;

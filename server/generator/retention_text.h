@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "server/engine/engine.h"
 #include "server/store/records.pb.h"
@@ -38,6 +39,12 @@ struct RetentionText {
   // Never trained on; what retention is measured on.
   std::vector<store::TargetRecord> heldout;
 };
+
+// Whether the options can give retention text for a model with a window of `window` tokens:
+// their ranges, and that the corpus can be read and has enough text. INVALID_ARGUMENT or the
+// error of the file system, naming the flag.
+absl::Status CheckRetentionOptions(const RetentionTextOptions& options, int64_t window,
+                                   const text::TextModel& text);
 
 // Loads `cache` when it was made with the same options, model, tokenizer, precision and
 // corpus, else (also when it is broken) makes it and writes it there durably. Takes about a

@@ -8,10 +8,14 @@
 #include <cctype>
 #include <utility>
 
+#include "absl/status/status.h"
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/string_view.h"
+#include "absl/types/span.h"
+#include "common/status_macros.h"
 
 namespace imprint::generator {
 namespace {
@@ -76,48 +80,97 @@ void SplitLine(absl::string_view line, std::vector<std::string>& sentences) {
   Add(line.substr(begin), sentences);
 }
 
-// Appends `word`, which has no space to cut it at, in pieces of whole characters of at most
-// `max_tokens` as far as one character has no more.
-void SplitCharacters(absl::string_view word, int max_tokens,
-                     const std::function<int(absl::string_view)>& count_tokens,
-                     std::vector<std::string>& pieces) {
-  const auto boundary = [word](size_t at) {
-    while (at < word.size() && (static_cast<unsigned char>(word[at]) & 0xC0) == 0x80) ++at;
-    return std::min(at, word.size());
-  };
-  while (!word.empty() && count_tokens(word) > max_tokens) {
-    // The longest piece that fits, by halving.
-    size_t fits = boundary(1), too_long = word.size();
-    while (boundary(fits + 1) < too_long) {
-      const size_t middle = boundary(fits + (too_long - fits) / 2);
-      if (middle >= too_long) break;
-      (count_tokens(word.substr(0, middle)) <= max_tokens ? fits : too_long) = middle;
-    }
-    pieces.emplace_back(word.substr(0, fits));
-    word.remove_prefix(fits);
-  }
-  if (!word.empty()) pieces.emplace_back(word);
+// From the first of `units` to the end of the last; all are parts of one text, in order.
+absl::string_view Joined(absl::Span<const absl::string_view> units) {
+  const char* const begin = units.front().data();
+  const char* const end = units.back().data() + units.back().size();
+  return {begin, static_cast<size_t>(end - begin)};
 }
 
-// `sentence` in pieces of words of at most `max_tokens`.
-void SplitWords(absl::string_view sentence, int max_tokens,
-                const std::function<int(absl::string_view)>& count_tokens,
-                std::vector<std::string>& pieces) {
-  std::string piece;
-  for (absl::string_view word : absl::StrSplit(sentence, ' ', absl::SkipEmpty())) {
-    const std::string longer = piece.empty() ? std::string(word) : absl::StrCat(piece, " ", word);
-    if (count_tokens(longer) <= max_tokens) {
-      piece = longer;
-      continue;
-    }
-    if (!piece.empty()) pieces.push_back(std::exchange(piece, ""));
-    if (count_tokens(word) <= max_tokens) {
-      piece = std::string(word);
+// How many of `units`, from the first on, have at most `max_tokens` together; 0: not even
+// one. Looks first at `guess` of them, from there in growing steps, then by halves: what is
+// counted is never much longer than the guess or the answer.
+absl::StatusOr<size_t> CountFitting(absl::Span<const absl::string_view> units, size_t guess,
+                                    int max_tokens, const TokenCounter& count_tokens) {
+  size_t fit = 0;
+  size_t too_many = units.size() + 1;
+  size_t step = 1;
+  size_t probe = std::clamp<size_t>(guess, 1, units.size());
+  while (too_many - fit > 1) {
+    IMPRINT_ASSIGN_OR_RETURN(const int tokens, count_tokens(Joined(units.first(probe))));
+    (tokens <= max_tokens ? fit : too_many) = probe;
+    if (fit == 0) {
+      probe = too_many > step ? std::max<size_t>(too_many - step, 1) : 1;
+    } else if (too_many > units.size()) {
+      probe = std::min(fit + step, units.size());
     } else {
-      SplitCharacters(word, max_tokens, count_tokens, pieces);
+      probe = fit + (too_many - fit) / 2;
+    }
+    step *= 2;
+  }
+  return fit;
+}
+
+std::vector<absl::string_view> Characters(absl::string_view text) {
+  std::vector<absl::string_view> characters;
+  size_t begin = 0;
+  for (size_t i = 1; i <= text.size(); ++i) {
+    if (i < text.size() && (static_cast<unsigned char>(text[i]) & 0xC0) == 0x80) continue;
+    characters.push_back(text.substr(begin, i - begin));
+    begin = i;
+  }
+  return characters;
+}
+
+// Appends `word`, which has no space to cut it at, in pieces of whole characters of at most
+// `max_tokens` as far as one character has no more.
+absl::Status SplitCharacters(absl::string_view word, int max_tokens,
+                             const TokenCounter& count_tokens, std::vector<std::string>& pieces) {
+  const std::vector<absl::string_view> characters = Characters(word);
+  absl::Span<const absl::string_view> left = characters;
+  size_t count = 1;
+  while (!left.empty()) {
+    IMPRINT_ASSIGN_OR_RETURN(count, CountFitting(left, count, max_tokens, count_tokens));
+    count = std::max<size_t>(count, 1);
+    pieces.emplace_back(Joined(left.first(count)));
+    left.remove_prefix(count);
+  }
+  return absl::OkStatus();
+}
+
+// Appends `sentence` in pieces of words of at most `max_tokens`.
+absl::Status SplitWords(absl::string_view sentence, int max_tokens,
+                        const TokenCounter& count_tokens, std::vector<std::string>& pieces) {
+  const std::string text = absl::StrJoin(absl::StrSplit(sentence, ' ', absl::SkipEmpty()), " ");
+  const std::vector<absl::string_view> words = absl::StrSplit(text, ' ');
+  absl::Span<const absl::string_view> left = words;
+  size_t count = 1;
+  while (!left.empty()) {
+    IMPRINT_ASSIGN_OR_RETURN(count, CountFitting(left, count, max_tokens, count_tokens));
+    if (count == 0) {
+      IMPRINT_RETURN_IF_ERROR(SplitCharacters(left.front(), max_tokens, count_tokens, pieces));
+      count = 1;
+    } else {
+      pieces.emplace_back(Joined(left.first(count)));
+    }
+    left.remove_prefix(count);
+  }
+  return absl::OkStatus();
+}
+
+// The sentences of `text`, those that are too long in pieces.
+absl::StatusOr<std::vector<std::string>> SplitUnits(absl::string_view text, int max_tokens,
+                                                    const TokenCounter& count_tokens) {
+  std::vector<std::string> units;
+  for (std::string& sentence : SplitSentences(text)) {
+    IMPRINT_ASSIGN_OR_RETURN(const int tokens, count_tokens(sentence));
+    if (tokens <= max_tokens) {
+      units.push_back(std::move(sentence));
+    } else {
+      IMPRINT_RETURN_IF_ERROR(SplitWords(sentence, max_tokens, count_tokens, units));
     }
   }
-  if (!piece.empty()) pieces.push_back(piece);
+  return units;
 }
 
 }  // namespace
@@ -128,21 +181,17 @@ std::vector<std::string> SplitSentences(absl::string_view text) {
   return sentences;
 }
 
-std::vector<std::string> SplitChunks(absl::string_view text, int max_tokens,
-                                     const std::function<int(absl::string_view)>& count_tokens) {
-  if (count_tokens(text) <= max_tokens) return {std::string(text)};
-  std::vector<std::string> units;
-  for (const std::string& sentence : SplitSentences(text)) {
-    if (count_tokens(sentence) <= max_tokens) {
-      units.push_back(sentence);
-    } else {
-      SplitWords(sentence, max_tokens, count_tokens, units);
-    }
-  }
+absl::StatusOr<std::vector<std::string>> SplitChunks(absl::string_view text, int max_tokens,
+                                                     const TokenCounter& count_tokens) {
+  IMPRINT_ASSIGN_OR_RETURN(const int whole, count_tokens(text));
+  if (whole <= max_tokens) return std::vector<std::string>{std::string(text)};
+  IMPRINT_ASSIGN_OR_RETURN(const std::vector<std::string> units,
+                           SplitUnits(text, max_tokens, count_tokens));
   std::vector<std::string> chunks;
   int chunk_tokens = 0;
   for (const std::string& unit : units) {
-    const int unit_tokens = count_tokens(unit) + 1;  // and what parts it from the one before
+    IMPRINT_ASSIGN_OR_RETURN(int unit_tokens, count_tokens(unit));
+    ++unit_tokens;  // what parts it from the one before
     if (chunks.empty() || chunk_tokens + unit_tokens > max_tokens) {
       chunks.push_back(unit);
       chunk_tokens = unit_tokens;

@@ -10,9 +10,13 @@
 #include <string>
 #include <vector>
 
+#include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 
 namespace imprint::generator {
+
+// How many tokens a text has.
+using TokenCounter = std::function<absl::StatusOr<int>(absl::string_view)>;
 
 // The sentences of `text` in order, trimmed, none empty. A sentence ends at . ! ? (and
 // closing quotes) before white space and something that can begin a sentence, and at every
@@ -20,9 +24,11 @@ namespace imprint::generator {
 std::vector<std::string> SplitSentences(absl::string_view text);
 
 // `text` in pieces of whole sentences for which `count_tokens` is at most `max_tokens`. A
-// single sentence that is longer is cut between words.
-std::vector<std::string> SplitChunks(absl::string_view text, int max_tokens,
-                                     const std::function<int(absl::string_view)>& count_tokens);
+// single sentence that is longer is cut between words, and a word between characters, each
+// piece as long as may be. What is counted grows with the text as n log n, whatever is in it.
+// Errors of `count_tokens` end it and pass through: so it may be cancelled.
+absl::StatusOr<std::vector<std::string>> SplitChunks(absl::string_view text, int max_tokens,
+                                                     const TokenCounter& count_tokens);
 
 }  // namespace imprint::generator
 

@@ -5,10 +5,12 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <cstring>
 #include <utility>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "common/sha256.h"
 #include "common/status_macros.h"
 
 namespace imprint::text {
@@ -20,21 +22,44 @@ struct Range {
   size_t end = 0;
 };
 
+// Names for placeholders that are tried until one occurs in no message.
+constexpr int kMaxTries = 4;
+
+// A number that nobody can name in a message: it changes with whatever they say. The same
+// for the same messages.
+uint64_t Nonce(absl::Span<const ChatMessage> messages, int attempt) {
+  Sha256 sha256;
+  sha256.UpdateField(std::to_string(attempt));
+  for (const ChatMessage& message : messages) {
+    sha256.UpdateField(message.role);
+    sha256.UpdateField(message.content);
+  }
+  const std::string digest = sha256.Digest();
+  uint64_t nonce = 0;
+  std::memcpy(&nonce, digest.data(), sizeof(nonce));
+  return nonce;
+}
+
+// What placeholders begin with: in no message.
+absl::StatusOr<std::string> ChooseOpening(absl::Span<const ChatMessage> messages) {
+  for (int attempt = 0; attempt < kMaxTries; ++attempt) {
+    const std::string opening = absl::StrCat("\xEE\x80\x80", Nonce(messages, attempt), ".");
+    const auto contains_opening = [&opening](const ChatMessage& message) {
+      return message.content.find(opening) != std::string::npos ||
+             message.role.find(opening) != std::string::npos;
+    };
+    if (std::none_of(messages.begin(), messages.end(), contains_opening)) return opening;
+  }
+  return absl::InvalidArgumentError(
+      "a message contains the text of a control token and what would stand for it");
+}
+
 // Stands for hidden texts. A placeholder is "\u{E000}<nonce>.<index>\u{E001}", of two
 // characters for private use and a nonce that no message contains, so that it is found again
 // and none is mistaken for it.
 class Placeholders {
  public:
-  explicit Placeholders(absl::Span<const ChatMessage> messages) {
-    const auto contains_opening = [this](const ChatMessage& message) {
-      return message.content.find(opening_) != std::string::npos ||
-             message.role.find(opening_) != std::string::npos;
-    };
-    for (uint64_t nonce = 0;; ++nonce) {
-      opening_ = absl::StrCat("\xEE\x80\x80", nonce, ".");
-      if (std::none_of(messages.begin(), messages.end(), contains_opening)) return;
-    }
-  }
+  explicit Placeholders(std::string opening) : opening_(std::move(opening)) {}
 
   std::string Hide(const ControlTextFinder& finder, const std::string& text) {
     std::string result;
@@ -78,7 +103,7 @@ class Placeholders {
  private:
   static constexpr std::string_view kClosing = "\xEE\x80\x81";
 
-  std::string opening_;
+  const std::string opening_;
   std::vector<std::string> hidden_;
 };
 
@@ -130,7 +155,8 @@ absl::StatusOr<std::vector<TextPiece>> RenderInPieces(const ChatTemplate& chat_t
     return std::vector<TextPiece>{{std::move(text), /*literal=*/false}};
   }
 
-  Placeholders placeholders(messages);
+  IMPRINT_ASSIGN_OR_RETURN(std::string opening, ChooseOpening(messages));
+  Placeholders placeholders(std::move(opening));
   std::vector<ChatMessage> safe_messages;
   safe_messages.reserve(messages.size());
   for (const ChatMessage& message : messages) {

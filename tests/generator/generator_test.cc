@@ -12,7 +12,10 @@
 #include <vector>
 
 #include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
 #include "server/engine/compute_share.h"
+#include "server/generator/sentences.h"
 #include "server/store/teacher_codec.h"
 #include "tests/testing/status_matchers.h"
 #include "tests/testing/tiny_model.h"
@@ -234,6 +237,40 @@ TEST_F(GeneratorTest, NothingToLearnIsTheCallersError) {
 TEST_F(GeneratorTest, CancelEndsIt) {
   EXPECT_EQ(generator_->Generate(Experience(kPassage), [] { return true; }).status().code(),
             absl::StatusCode::kCancelled);
+}
+
+TEST_F(GeneratorTest, CancelIsAskedForBetweenTheCallersSentences) {
+  store::ExperienceRecord experience = Experience(kPassage);
+  for (int i = 0; i < 100; ++i) experience.add_caller_targets()->set_answer("A red boat.");
+  int asked = 0;
+  const auto cancelled = [&asked] { return ++asked > 50; };
+
+  // Every request to the engine would be an error of its own.
+  engine_->Drain(absl::InfinitePast());
+  const auto sentences = generator_->Generate(experience, cancelled);
+
+  EXPECT_EQ(sentences.status().code(), absl::StatusCode::kCancelled) << sentences.status();
+  EXPECT_EQ(asked, 51);
+}
+
+TEST_F(GeneratorTest, ChunksOfTheSameTextDoNotDoubleTheirProbes) {
+  GeneratorOptions options;
+  options.kinds = {"passage"};
+  options.max_answer_tokens = 4;
+  options.top_k = 2;
+  options.chunk_tokens = 0;
+  for (const std::string& sentence : SplitSentences(kPassage)) {
+    options.chunk_tokens += static_cast<int>(text_->EncodeContinuation(sentence)->size()) + 1;
+  }
+  const Generator generator(options, engine_.get(), base_, text_.get(), probe_maker_.get());
+
+  const auto once = generator.Generate(Experience(kPassage), Never);
+  const auto twice = generator.Generate(Experience(absl::StrCat(kPassage, " ", kPassage)), Never);
+
+  IMPRINT_ASSERT_OK(once);
+  IMPRINT_ASSERT_OK(twice);
+  EXPECT_FALSE(once->probes.empty());
+  EXPECT_EQ(twice->probes.size(), 2 * once->probes.size());
 }
 
 }  // namespace

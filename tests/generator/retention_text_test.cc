@@ -45,6 +45,10 @@ class RetentionTextTest : public ::testing::Test {
     return LoadOrMakeRetentionText(options_, engine_.get(), base_, *text_, cache_, {});
   }
 
+  absl::Status Check() {
+    return CheckRetentionOptions(options_, base_->weights->config.max_positions, *text_);
+  }
+
   void WriteCorpus(const std::string& contents) {
     options_.corpus = dir_.path() / "corpus.txt";
     std::ofstream(options_.corpus) << contents;
@@ -214,6 +218,27 @@ TEST_F(RetentionTextTest, OptionsThatCannotBeAreRefused) {
   options_.text_tokens = 16;
   options_.heldout_texts = 0;
   EXPECT_TRUE(absl::IsInvalidArgument(Get().status()));
+}
+
+TEST_F(RetentionTextTest, WhatCanNeverBeIsFoundWithoutTheEngine) {
+  engine_->Drain(absl::InfinitePast());
+  EXPECT_TRUE(Check().ok()) << Check();
+
+  options_.text_tokens = 100000;
+  EXPECT_THAT(std::string(Check().message()), HasSubstr("--retention.text_tokens"));
+  options_.text_tokens = 16;
+
+  options_.corpus = dir_.path() / "none.txt";
+  EXPECT_TRUE(absl::IsNotFound(Check())) << Check();
+  EXPECT_THAT(std::string(Check().message()), HasSubstr("--retention.corpus"));
+  EXPECT_THAT(std::string(Check().message()), HasSubstr("none.txt"));
+
+  for (const std::string contents : {"One short paragraph.\n", "This is no UTF-8: \xFF.\n"}) {
+    WriteCorpus(contents);
+    EXPECT_TRUE(absl::IsInvalidArgument(Check())) << Check();
+    EXPECT_THAT(std::string(Check().message()), HasSubstr("--retention.corpus"));
+    EXPECT_THAT(std::string(Check().message()), HasSubstr("corpus.txt"));
+  }
 }
 
 TEST_F(RetentionTextTest, CancelledLeavesNoCache) {

@@ -7,8 +7,10 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <functional>
 #include <string>
 
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
 
@@ -51,20 +53,42 @@ TEST(SplitSentences, EndsAtFullWidthMarksWithoutASpace) {
 
 TEST(SplitSentences, NothingGivesNothing) { EXPECT_THAT(SplitSentences(" \n\t "), IsEmpty()); }
 
+// Words of very different lengths, without an end of a sentence.
+std::string UnevenWords(int count) {
+  std::string text;
+  for (int i = 0; i < count; ++i) {
+    absl::StrAppend(&text, i == 0 ? "" : " ", std::string(1 + i * i % 23, 'a'));
+  }
+  return text;
+}
+
+// A few for a word, more for a long one.
+int CountUneven(absl::string_view text) {
+  return CountWords(text) + static_cast<int>(text.size() / 4);
+}
+
+// Counts with `count`, and the bytes that it was given.
+TokenCounter Watched(const std::function<int(absl::string_view)>& count, size_t& bytes) {
+  return [&bytes, count](absl::string_view text) {
+    bytes += text.size();
+    return count(text);
+  };
+}
+
 TEST(SplitChunks, ShortTextStaysWhole) {
-  EXPECT_THAT(SplitChunks("One two. Three four.", 10, CountWords),
+  EXPECT_THAT(SplitChunks("One two. Three four.", 10, CountWords).value(),
               ElementsAre("One two. Three four."));
 }
 
 TEST(SplitChunks, CutsAtSentenceEndsAndLosesNothing) {
   const std::string text = "One two three. Four five six. Seven eight nine.";
-  const auto chunks = SplitChunks(text, 7, CountWords);
+  const auto chunks = SplitChunks(text, 7, CountWords).value();
   ASSERT_EQ(chunks.size(), 3U);
   EXPECT_EQ(absl::StrJoin(chunks, " "), text);
 }
 
 TEST(SplitChunks, LongSentenceIsCutBetweenWords) {
-  const auto chunks = SplitChunks("a b c d e f g", 3, CountWords);
+  const auto chunks = SplitChunks("a b c d e f g", 3, CountWords).value();
   EXPECT_EQ(absl::StrJoin(chunks, " "), "a b c d e f g");
   for (const std::string& chunk : chunks) EXPECT_LE(CountWords(chunk), 3);
 }
@@ -74,13 +98,69 @@ TEST(SplitChunks, WordWithoutSpacesIsCutBetweenCharacters) {
   std::string text;
   for (int i = 0; i < 40; ++i) text += i % 3 == 0 ? "\u00e9" : "a";
 
-  const auto chunks = SplitChunks(text, 10, count_bytes);
+  const auto chunks = SplitChunks(text, 10, count_bytes).value();
 
   EXPECT_EQ(absl::StrReplaceAll(absl::StrJoin(chunks, ""), {{" ", ""}}), text);
   for (const std::string& chunk : chunks) {
     EXPECT_LE(chunk.size(), 10U);
     EXPECT_NE(static_cast<unsigned char>(chunk[0]) & 0xC0, 0x80) << "begins within a character";
   }
+}
+
+TEST(SplitChunks, EachPieceOfALongSentenceIsAsLongAsMayBe) {
+  const std::string text = UnevenWords(1000);
+
+  const auto chunks = SplitChunks(text, 100, CountUneven).value();
+
+  ASSERT_GT(chunks.size(), 10U);
+  EXPECT_EQ(absl::StrJoin(chunks, " "), text);
+  for (size_t i = 0; i < chunks.size(); ++i) {
+    EXPECT_LE(CountUneven(chunks[i]), 100);
+    if (i + 1 == chunks.size()) break;
+    const std::string next = chunks[i + 1].substr(0, chunks[i + 1].find(' '));
+    EXPECT_GT(CountUneven(absl::StrCat(chunks[i], " ", next)), 100) << i;
+  }
+}
+
+TEST(SplitChunks, AWordThatIsTooLongIsCutAmongOthers) {
+  const std::string word(100, 'b');
+  const auto chunks = SplitChunks("a a " + word + " c c c", 12, CountUneven).value();
+  EXPECT_EQ(absl::StrReplaceAll(absl::StrJoin(chunks, ""), {{" ", ""}}), "aa" + word + "ccc");
+  for (const std::string& chunk : chunks) EXPECT_LE(CountUneven(chunk), 12);
+}
+
+TEST(SplitChunks, TextWithoutSentenceEndsIsCountedAFewTimesOnly) {
+  const std::string text = UnevenWords(20000);
+  size_t bytes = 0;
+
+  const auto chunks = SplitChunks(text, 1000, Watched(CountUneven, bytes)).value();
+
+  EXPECT_EQ(absl::StrJoin(chunks, " "), text);
+  EXPECT_LT(bytes, 32 * text.size());
+}
+
+TEST(SplitChunks, TextWithoutSpacesIsCountedAFewTimesOnly) {
+  const auto count_bytes = [](absl::string_view text) { return static_cast<int>(text.size()); };
+  const std::string text(200000, 'a');
+  size_t bytes = 0;
+
+  const auto chunks = SplitChunks(text, 500, Watched(count_bytes, bytes)).value();
+
+  EXPECT_EQ(absl::StrJoin(chunks, ""), text);
+  EXPECT_LT(bytes, 32 * text.size());
+}
+
+TEST(SplitChunks, ErrorOfCountingEndsIt) {
+  int calls = 0;
+  const auto count = [&calls](absl::string_view text) -> absl::StatusOr<int> {
+    if (++calls == 5) return absl::CancelledError("enough");
+    return CountUneven(text);
+  };
+
+  const auto chunks = SplitChunks(UnevenWords(20000), 1000, count);
+
+  EXPECT_EQ(chunks.status().code(), absl::StatusCode::kCancelled);
+  EXPECT_EQ(calls, 5);
 }
 
 }  // namespace
