@@ -17,46 +17,10 @@
 namespace imprint::model {
 namespace {
 
-// A tensor that the config asks for, where it is stored and where it goes.
-struct Wanted {
-  std::string name;
-  std::vector<int64_t> shape;
-  at::Tensor* into;
+// A tensor that the config asks for, and where it is stored.
+struct Wanted : CheckpointTensor {
   Checkpoint::Found found = {};
 };
-
-std::vector<Wanted> ListWanted(Weights* weights) {
-  const ModelConfig& config = weights->config;
-  const std::vector<int64_t> vector = {config.hidden_size};
-  const std::vector<int64_t> table = {config.vocab_size, config.hidden_size};
-  std::vector<Wanted> wanted = {
-      {"model.embed_tokens.weight", table, &weights->embedding},
-      {"model.norm.weight", vector, &weights->final_norm},
-  };
-  if (!config.tie_word_embeddings) wanted.push_back({"lm_head.weight", table, &weights->head});
-  for (size_t index = 0; index < weights->layers.size(); ++index) {
-    LayerWeights& layer = weights->layers[index];
-    const std::string prefix = absl::StrCat("model.layers.", index, ".");
-    const auto add = [&](const std::string& name, std::vector<int64_t> shape, at::Tensor* into) {
-      wanted.push_back({absl::StrCat(prefix, name), std::move(shape), into});
-    };
-    add("input_layernorm.weight", vector, &layer.input_norm);
-    add("post_attention_layernorm.weight", vector, &layer.post_attention_norm);
-    for (int i = 0; i < kLinearsPerLayer; ++i) {
-      const auto linear = static_cast<Linear>(i);
-      const auto [out, in] = LinearShape(config, linear);
-      add(absl::StrCat(LinearName(linear), ".weight"), {out, in}, &layer.linear[i]);
-      if (LinearHasBias(config, linear)) {
-        add(absl::StrCat(LinearName(linear), ".bias"), {out}, &layer.bias[i]);
-      }
-    }
-    if (config.qk_norm) {
-      add("self_attn.q_norm.weight", {config.head_dim}, &layer.query_norm);
-      add("self_attn.k_norm.weight", {config.head_dim}, &layer.key_norm);
-    }
-  }
-  return wanted;
-}
 
 at::ScalarType TorchDtype(const std::string& stored) {
   if (stored == "BF16") return at::kBFloat16;
@@ -73,8 +37,8 @@ absl::Status Fill(const Wanted& wanted, const Placement& placement) {
   if (!read.ok()) {
     return absl::Status(read.code(), absl::StrCat(read.message(), ": tensor ", wanted.name));
   }
-  if (!wanted.into->defined()) *wanted.into = at::empty(wanted.shape, placement.activations());
-  wanted.into->copy_(raw.to(placement.weights));
+  if (!wanted.tensor->defined()) *wanted.tensor = at::empty(wanted.shape, placement.activations());
+  wanted.tensor->copy_(raw.to(placement.weights));
   return absl::OkStatus();
 }
 
@@ -87,8 +51,9 @@ absl::StatusOr<std::shared_ptr<const Weights>> LoadWeights(const std::filesystem
   weights->placement = placement;
   weights->layers.resize(static_cast<size_t>(weights->config.layers));
   IMPRINT_ASSIGN_OR_RETURN(const Checkpoint checkpoint, Checkpoint::Open(dir));
-  std::vector<Wanted> all_wanted = ListWanted(weights.get());
-  for (Wanted& wanted : all_wanted) {
+  std::vector<Wanted> all_wanted;
+  for (CheckpointTensor& tensor : CheckpointTensors(weights.get())) {
+    Wanted& wanted = all_wanted.emplace_back(Wanted{std::move(tensor), {}});
     IMPRINT_ASSIGN_OR_RETURN(wanted.found, checkpoint.Find(wanted.name, wanted.shape));
   }
   try {

@@ -65,6 +65,11 @@ struct TensorToStore {
   absl::Span<const std::byte> bytes;
 };
 
+// What comes before the tensors' bytes: the length and the header. Of a tensor `bytes` counts
+// by its size alone.
+std::string SafetensorsPreamble(const std::vector<TensorToStore>& tensors,
+                                const std::map<std::string, std::string>& metadata);
+
 // Writes and syncs a new file (an existing one is replaced); the folder is not synced.
 // The same input gives the same bytes. RESOURCE_EXHAUSTED: the disk is full; INTERNAL:
 // another failure of the disk. Both name the file; what was written is left behind.

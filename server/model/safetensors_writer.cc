@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstring>
 #include <string>
 #include <utility>
 
@@ -39,9 +40,8 @@ absl::Status WriteAll(int file, const std::filesystem::path& path, const void* b
 
 }  // namespace
 
-absl::Status WriteSafetensors(const std::filesystem::path& path,
-                              const std::vector<TensorToStore>& tensors,
-                              const std::map<std::string, std::string>& metadata) {
+std::string SafetensorsPreamble(const std::vector<TensorToStore>& tensors,
+                                const std::map<std::string, std::string>& metadata) {
   nlohmann::json root = nlohmann::json::object();
   if (!metadata.empty()) root["__metadata__"] = metadata;
   uint64_t offset = 0;
@@ -55,12 +55,19 @@ absl::Status WriteSafetensors(const std::filesystem::path& path,
   // So that the tensors' bytes are aligned for whoever maps the file.
   while (header.size() % 8 != 0) header.push_back(' ');
   const uint64_t header_bytes = header.size();
+  std::string preamble(sizeof header_bytes, '\0');
+  std::memcpy(preamble.data(), &header_bytes, sizeof header_bytes);
+  return preamble.append(header);
+}
 
+absl::Status WriteSafetensors(const std::filesystem::path& path,
+                              const std::vector<TensorToStore>& tensors,
+                              const std::map<std::string, std::string>& metadata) {
+  const std::string preamble = SafetensorsPreamble(tensors, metadata);
   const int file = ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
   if (file < 0) return DiskError(errno, path);
   absl::Cleanup close_on_error = [file] { ::close(file); };
-  IMPRINT_RETURN_IF_ERROR(WriteAll(file, path, &header_bytes, sizeof header_bytes));
-  IMPRINT_RETURN_IF_ERROR(WriteAll(file, path, header.data(), header.size()));
+  IMPRINT_RETURN_IF_ERROR(WriteAll(file, path, preamble.data(), preamble.size()));
   for (const TensorToStore& tensor : tensors) {
     IMPRINT_RETURN_IF_ERROR(WriteAll(file, path, tensor.bytes.data(), tensor.bytes.size()));
   }

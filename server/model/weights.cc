@@ -3,7 +3,10 @@
 
 #include "server/model/weights.h"
 
+#include <utility>
+
 #include "ATen/ATen.h"
+#include "absl/strings/str_cat.h"
 
 namespace imprint::model {
 namespace {
@@ -96,6 +99,39 @@ void AllocateLinears(const ModelConfig& config, const Placement& placement, Laye
     allocate(single, 1, /*bias=*/false);
     allocate(single, 1, /*bias=*/true);
   }
+}
+
+std::vector<CheckpointTensor> CheckpointTensors(Weights* weights) {
+  const ModelConfig& config = weights->config;
+  const std::vector<int64_t> vector = {config.hidden_size};
+  const std::vector<int64_t> table = {config.vocab_size, config.hidden_size};
+  std::vector<CheckpointTensor> tensors = {
+      {"model.embed_tokens.weight", table, &weights->embedding},
+      {"model.norm.weight", vector, &weights->final_norm},
+  };
+  if (!config.tie_word_embeddings) tensors.push_back({"lm_head.weight", table, &weights->head});
+  for (size_t index = 0; index < weights->layers.size(); ++index) {
+    LayerWeights& layer = weights->layers[index];
+    const std::string prefix = absl::StrCat("model.layers.", index, ".");
+    const auto add = [&](const std::string& name, std::vector<int64_t> shape, at::Tensor* tensor) {
+      tensors.push_back({absl::StrCat(prefix, name), std::move(shape), tensor});
+    };
+    add("input_layernorm.weight", vector, &layer.input_norm);
+    add("post_attention_layernorm.weight", vector, &layer.post_attention_norm);
+    for (int i = 0; i < kLinearsPerLayer; ++i) {
+      const auto linear = static_cast<Linear>(i);
+      const auto [out, in] = LinearShape(config, linear);
+      add(absl::StrCat(LinearName(linear), ".weight"), {out, in}, &layer.linear[i]);
+      if (LinearHasBias(config, linear)) {
+        add(absl::StrCat(LinearName(linear), ".bias"), {out}, &layer.bias[i]);
+      }
+    }
+    if (config.qk_norm) {
+      add("self_attn.q_norm.weight", {config.head_dim}, &layer.query_norm);
+      add("self_attn.k_norm.weight", {config.head_dim}, &layer.key_norm);
+    }
+  }
+  return tensors;
 }
 
 }  // namespace imprint::model

@@ -63,6 +63,17 @@ struct Weights {
   at::Tensor rope_sin;
 };
 
+// A tensor as a checkpoint names it, and its place in a network.
+struct CheckpointTensor {
+  std::string name;
+  std::vector<int64_t> shape;
+  at::Tensor* tensor;
+};
+
+// All that a checkpoint of `weights` (whose config and number of blocks are set) holds, in a
+// fixed order; a tied head is not among them. The pointers are into `weights`.
+std::vector<CheckpointTensor> CheckpointTensors(Weights* weights);
+
 // Reads config.json and model.safetensors (or its shards by
 // model.safetensors.index.json) of a Hugging Face folder. Every tensor is checked
 // for presence, shape and dtype (f32, f16, bf16) before anything is copied; errors

@@ -15,6 +15,9 @@
 
 namespace imprint::version {
 
+// Low-rank changes over the base, which are added up.
+using Deltas = std::vector<std::shared_ptr<const model::Adapter>>;
+
 // Shared by everything that computes with it; gone when the last of them lets go.
 // `number` 0 is the base model. A candidate that no one has published yet carries the
 // number reserved for it.

@@ -64,6 +64,13 @@ absl::Status ReadError(int64_t number, const absl::Status& status) {
   return OfVersion(number, lost ? absl::DataLossError(status.message()) : status);
 }
 
+// On a full disk what was written so far takes room that others need.
+void RemoveUnfinished(const std::filesystem::path& directory) {
+  if (const absl::Status removed = RemoveTree(directory); !removed.ok()) {
+    spdlog::warn("an unfinished version stays until the next start: {}", removed.ToString());
+  }
+}
+
 }  // namespace
 
 VersionFiles::VersionFiles(std::filesystem::path directory, std::string model_fingerprint)
@@ -93,18 +100,17 @@ absl::StatusOr<int64_t> VersionFiles::Write(const Version& version, const Versio
   const std::filesystem::path unfinished = finished.string() + kUnfinishedSuffix;
   const absl::Status written = WriteInto(unfinished, version, parent);
   if (!written.ok()) {
-    // On a full disk what was written so far takes room that others need.
-    if (const absl::Status removed = RemoveTree(unfinished); !removed.ok()) {
-      spdlog::warn("an unfinished version stays until the next start: {}", removed.ToString());
-    }
+    RemoveUnfinished(unfinished);
     return OfVersion(version.number, written);
   }
   IMPRINT_RETURN_IF_ERROR(RemoveTree(finished));
   std::error_code error;
   std::filesystem::rename(unfinished, finished, error);
   if (error) {
-    return absl::UnavailableError(absl::StrCat("renaming ", unfinished.string(), " to ",
-                                               finished.string(), ": ", error.message()));
+    const absl::Status failed = absl::UnavailableError(absl::StrCat(
+        "renaming ", unfinished.string(), " to ", finished.string(), ": ", error.message()));
+    RemoveUnfinished(unfinished);
+    return failed;
   }
   IMPRINT_RETURN_IF_ERROR(SyncDirectory(directory_));
   IMPRINT_ASSIGN_OR_RETURN(const std::vector<std::filesystem::path> files, Children(finished));
@@ -189,6 +195,8 @@ absl::StatusOr<std::vector<std::shared_ptr<const model::Adapter>>> VersionFiles:
 }
 
 absl::Status VersionFiles::Remove(int64_t number) const {
+  std::error_code unknown;  // then removing says what is wrong
+  if (!std::filesystem::exists(PathOf(number), unknown) && !unknown) return absl::OkStatus();
   IMPRINT_RETURN_IF_ERROR(RemoveTree(PathOf(number)));
   return SyncDirectory(directory_);
 }

@@ -13,10 +13,6 @@
 namespace imprint::version {
 namespace {
 
-absl::StatusOr<std::vector<int64_t>> Forgotten(const store::Store& store) {
-  return store.ListByState(store::STORED_STATE_FORGOTTEN, 0, std::numeric_limits<int>::max());
-}
-
 // The numbers of versions that contain one of `forgotten`.
 absl::flat_hash_set<int64_t> Holders(const std::vector<store::VersionRecord>& rows,
                                      const absl::flat_hash_set<int64_t>& forgotten) {
@@ -37,7 +33,9 @@ absl::flat_hash_set<int64_t> Holders(const std::vector<store::VersionRecord>& ro
 }  // namespace
 
 absl::StatusOr<bool> VersionManager::HoldsForgotten(int64_t number) const {
-  IMPRINT_ASSIGN_OR_RETURN(const std::vector<int64_t> forgotten, Forgotten(*store_));
+  IMPRINT_ASSIGN_OR_RETURN(
+      const std::vector<int64_t> forgotten,
+      store_->ListByState(store::STORED_STATE_FORGOTTEN, 0, std::numeric_limits<int>::max()));
   if (forgotten.empty()) return false;
   IMPRINT_ASSIGN_OR_RETURN(const Sequences members, MembersOf(number));
   for (const int64_t sequence : forgotten) {
@@ -46,21 +44,27 @@ absl::StatusOr<bool> VersionManager::HoldsForgotten(int64_t number) const {
   return false;
 }
 
-absl::Status VersionManager::DropForgotten() {
+absl::Status VersionManager::DropForgotten(const std::vector<int64_t>& forgotten) {
   absl::MutexLock switching(&switch_mutex_);
   IMPRINT_RETURN_IF_ERROR(SettleLocked());
-  IMPRINT_ASSIGN_OR_RETURN(const std::vector<int64_t> list, Forgotten(*store_));
-  if (list.empty()) return absl::OkStatus();
+  if (forgotten.empty()) return absl::OkStatus();
   IMPRINT_ASSIGN_OR_RETURN(const std::vector<store::VersionRecord> rows, store_->ListVersions());
-  const Sequences holders = Holders(rows, Sequences(list.begin(), list.end()));
+  const Sequences holders = Holders(rows, Sequences(forgotten.begin(), forgotten.end()));
   const int64_t current = this->current()->number;
   for (const store::VersionRecord& row : rows) {
-    if (!holders.contains(row.number()) || row.number() == current || row.dropped()) continue;
+    if (!holders.contains(row.number()) || row.number() == current) continue;
+    {
+      // Streams that use it end by themselves; nobody else gets it.
+      absl::MutexLock lock(&mutex_);
+      live_.erase(row.number());
+    }
+    if (row.dropped()) {
+      // Its row was marked first; the files may have withstood.
+      IMPRINT_RETURN_IF_ERROR(files_.Remove(row.number()));
+      continue;
+    }
     IMPRINT_RETURN_IF_ERROR(Drop(row, /*holds_forgotten=*/true));
     spdlog::info("versions/{} is dropped: it contains what was forgotten", row.number());
-    // Streams that use it end by themselves; nobody else gets it.
-    absl::MutexLock lock(&mutex_);
-    live_.erase(row.number());
   }
   return absl::OkStatus();
 }

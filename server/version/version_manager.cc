@@ -302,12 +302,14 @@ void VersionManager::DropOldVersions() {
   int kept = 0;
   for (auto row = rows->rbegin(); row != rows->rend(); ++row) {
     const int64_t number = row->number();
-    if (row->dropped() || number == current->number || number == current->parent ||
-        FindLive(number) != nullptr) {
+    if (number == current->number || number == current->parent || FindLive(number) != nullptr) {
       continue;
     }
-    if (++kept <= options_.keep) continue;
-    if (const absl::Status status = Drop(*row, /*holds_forgotten=*/false); !status.ok()) {
+    if (!row->dropped() && ++kept <= options_.keep) continue;
+    // Files of a dropped one may have withstood.
+    const absl::Status status =
+        row->dropped() ? files_.Remove(number) : Drop(*row, /*holds_forgotten=*/false);
+    if (!status.ok()) {
       spdlog::warn("versions/{} is not dropped yet: {}", number, status.ToString());
       return;
     }
@@ -321,10 +323,9 @@ absl::Status VersionManager::Drop(store::VersionRecord row, bool holds_forgotten
     transaction.PutVersion(row);
     return absl::OkStatus();
   }));
-  // From here on a crash leaves files that the next start removes.
-  IMPRINT_RETURN_IF_ERROR(files_.Remove(row.number()));
   Tell(row, /*current=*/false);
-  return absl::OkStatus();
+  // A crash or an error from here on leaves files that the next call, or start, removes.
+  return files_.Remove(row.number());
 }
 
 VersionManager::SharedVersion VersionManager::current() const {

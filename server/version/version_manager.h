@@ -110,10 +110,11 @@ class VersionManager {
   // all. OK when nothing is unsettled; otherwise the error that the store still gives.
   absl::Status Settle() ABSL_LOCKS_EXCLUDED(switch_mutex_);
 
-  // Deletes the files of every version but the current one that contains a forgotten
-  // experience; it cannot be rolled back to, nor be acquired. Nothing to do is OK; an error
-  // leaves the rest for the next call.
-  absl::Status DropForgotten() ABSL_LOCKS_EXCLUDED(switch_mutex_);
+  // Deletes the files of every version but the current one that contains one of `forgotten`;
+  // it cannot be rolled back to, nor be acquired. Nothing to do is OK; an error leaves the rest
+  // for the next call.
+  absl::Status DropForgotten(const std::vector<int64_t>& forgotten)
+      ABSL_LOCKS_EXCLUDED(switch_mutex_);
 
   // The deltas of a stored version, from memory or from its files, without merging them.
   // NOT_FOUND; FAILED_PRECONDITION when dropped; DATA_LOSS when its files are broken.

@@ -76,7 +76,7 @@ TEST_F(VersionForgettingTest, HoldersAreDroppedButTheCurrentOne) {
   const int64_t third = Publish({3});
   Forget(2);
 
-  IMPRINT_ASSERT_OK(manager_->DropForgotten());
+  IMPRINT_ASSERT_OK(manager_->DropForgotten({2}));
 
   EXPECT_TRUE(std::filesystem::exists(DirectoryOf(first)));
   EXPECT_FALSE(std::filesystem::exists(DirectoryOf(second)));
@@ -86,11 +86,25 @@ TEST_F(VersionForgettingTest, HoldersAreDroppedButTheCurrentOne) {
               IsError(absl::StatusCode::kFailedPrecondition, HasSubstr("forgotten")));
 
   Rebuild(first, {3});
-  IMPRINT_ASSERT_OK(manager_->DropForgotten());
+  IMPRINT_ASSERT_OK(manager_->DropForgotten({2}));
 
   EXPECT_FALSE(std::filesystem::exists(DirectoryOf(third)));
   IMPRINT_ASSERT_OK(Open());
   EXPECT_THAT(manager_->Contained(), ElementsAre(1, 3));
+}
+
+// The row says dropped before the files go; files that withstood were never looked at again.
+TEST_F(VersionForgettingTest, FilesOfADroppedHolderThatWithstoodAreRemovedByTheNextCall) {
+  Publish({1});
+  const int64_t second = Publish({2});
+  Publish({3});
+  Forget(2);
+  IMPRINT_ASSERT_OK(manager_->DropForgotten({2}));
+  std::filesystem::create_directory(DirectoryOf(second));
+
+  IMPRINT_ASSERT_OK(manager_->DropForgotten({2}));
+
+  EXPECT_FALSE(std::filesystem::exists(DirectoryOf(second)));
 }
 
 TEST_F(VersionForgettingTest, HolderThatIsStillStoredCannotBeRolledBackTo) {
@@ -113,7 +127,7 @@ TEST_F(VersionForgettingTest, HolderInUseIsNotGivenToOthers) {
   Rebuild(1, {});
   Forget(2);
 
-  IMPRINT_ASSERT_OK(manager_->DropForgotten());
+  IMPRINT_ASSERT_OK(manager_->DropForgotten({2}));
 
   EXPECT_EQ(in_use->number, second);
   EXPECT_THAT(manager_->Acquire(second), HasCode(absl::StatusCode::kFailedPrecondition));
