@@ -56,7 +56,9 @@ absl::StatusOr<int64_t> AppendBatch::FindSuperseded(store::Transaction& transact
   int64_t sequence = 0;
   const absl::StatusOr<int64_t> named = ParseResourceName(kExperiences, reference);
   if (named.ok()) {
-    if (transaction.GetExperience(*named).ok()) sequence = *named;
+    const absl::Status read = transaction.GetExperience(*named).status();
+    if (!read.ok() && !absl::IsNotFound(read)) return read;
+    if (read.ok()) sequence = *named;
   } else {
     IMPRINT_ASSIGN_OR_RETURN(sequence, FindRequest(reference));
   }

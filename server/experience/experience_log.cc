@@ -20,6 +20,14 @@ namespace {
 constexpr size_t kMaxBatchAppends = 256;
 constexpr size_t kMaxBatchBytes = 16 << 20;
 
+absl::btree_set<int64_t> Tombstones(const StateIndex& index) {
+  absl::btree_set<int64_t> tombstones;
+  for (int64_t sequence = 1; sequence <= index.last_sequence(); ++sequence) {
+    if (index.state(sequence) == store::STORED_STATE_FORGOTTEN) tombstones.insert(sequence);
+  }
+  return tombstones;
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<ExperienceLog>> ExperienceLog::Open(
@@ -35,6 +43,7 @@ ExperienceLog::ExperienceLog(store::Store* store, const ExperienceLogOptions& op
       clock_(clock),
       seen_reopened_(store->reopened()),
       index_(std::move(index)),
+      open_tombstones_(Tombstones(index_)),
       writer_([this] { WriteLoop(); }) {}
 
 ExperienceLog::~ExperienceLog() {

@@ -31,6 +31,7 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <limits>
 #include <map>
 #include <memory>
 #include <optional>
@@ -39,6 +40,7 @@
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
+#include "absl/container/btree_set.h"
 #include "absl/container/flat_hash_set.h"
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
@@ -46,12 +48,11 @@
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "common/clock.h"
+#include "server/experience/labels.h"
 #include "server/experience/state_index.h"
 #include "server/store/store.h"
 
 namespace imprint::experience {
-
-using Labels = std::map<std::string, std::string>;
 
 struct ExperienceLogOptions {
   // Appends beyond this many waiting for a sync are refused with
@@ -105,16 +106,29 @@ class ExperienceLog {
   void Append(store::ExperienceRecord record, AppendCallback done, std::string supersedes = "");
 
   absl::StatusOr<store::ExperienceRecord> Get(int64_t sequence) const;
+  // The same without what was said, which is not read.
+  absl::StatusOr<store::ExperienceRecord> GetHead(int64_t sequence) const;
 
   struct Filter {
     // Only this state; nullopt: all.
     std::optional<store::StoredState> state = std::nullopt;
+    // Only those in the running job, or only those that are not; nullopt: both.
+    std::optional<bool> training = std::nullopt;
     // Only those that carry all of these.
     Labels labels = {};
   };
-  // Up to `limit` with sequence > after, in order.
-  absl::StatusOr<std::vector<store::ExperienceRecord>> List(const Filter& filter, int64_t after,
-                                                            int limit) const;
+  struct Listing {
+    std::vector<store::ExperienceRecord> records;
+    // Where the list goes on; nullopt: nothing is behind.
+    std::optional<int64_t> next_after;
+    // Rows that were looked at.
+    int rows = 0;
+  };
+  static constexpr int kAllRows = std::numeric_limits<int>::max();
+  // Those with sequence > after that `filter` fits, in order: at most `limit`, of at most
+  // `max_rows` that are looked at. What was said is read of those that fit alone.
+  absl::StatusOr<Listing> List(const Filter& filter, int64_t after, int limit,
+                               int max_rows = kAllRows) const;
 
   // The oldest QUEUED experience with sequence > after; nullopt: none now.
   std::optional<int64_t> NextQueued(int64_t after) const;
@@ -159,6 +173,14 @@ class ExperienceLog {
                            const std::string& reason, bool keep_probes);
   // Deletes the probes that a forgotten experience has kept.
   absl::Status StageDropProbes(store::Transaction& transaction, int64_t sequence);
+
+  // Tombstones of which a version, or a probe, may still hold something, in order: each from
+  // the moment that it is staged, so that no transaction can miss it, until CloseTombstones;
+  // after a restart all of them again. So there may be some among them that are none yet or,
+  // where their transaction failed, never were.
+  std::vector<int64_t> OpenTombstones() const;
+  // No version and no probe holds anything of these, nor ever will again.
+  void CloseTombstones(const std::vector<int64_t>& sequences);
 
   // Records what was measured on `version`, by sequence; nothing else of the rows changes.
   // Sequences that are not there, and forgotten ones, are left out.
@@ -239,6 +261,17 @@ class ExperienceLog {
   // Calls the listeners for what is queued, unless another thread is about it.
   void Deliver() ABSL_LOCKS_EXCLUDED(write_mutex_, mutex_);
   void MarkStaged(int64_t sequence) ABSL_LOCKS_EXCLUDED(mutex_);
+  // As List, by heads alone.
+  struct Found {
+    std::vector<int64_t> sequences;
+    std::optional<int64_t> next_after;
+    int rows = 0;
+  };
+  absl::StatusOr<Found> Find(const Filter& filter, int64_t after, int limit, int max_rows) const;
+  // The next rows that may fit: of the state that `filter` asks for.
+  absl::StatusOr<std::vector<store::ExperienceRecord>> NextHeads(const Filter& filter,
+                                                                 int64_t after, int count) const;
+  bool Fits(const Filter& filter, const store::ExperienceRecord& record) const;
 
   store::Store* const store_;
   const ExperienceLogOptions options_;
@@ -259,6 +292,7 @@ class ExperienceLog {
   absl::flat_hash_set<int64_t> training_ ABSL_GUARDED_BY(mutex_);
   // Staged into somebody's transaction since the last Refresh.
   absl::flat_hash_set<int64_t> staged_ ABSL_GUARDED_BY(mutex_);
+  absl::btree_set<int64_t> open_tombstones_ ABSL_GUARDED_BY(mutex_);
   int64_t wakes_ ABSL_GUARDED_BY(mutex_) = 0;
   // A wake that came while nobody waited, perhaps.
   mutable bool wake_is_due_ ABSL_GUARDED_BY(mutex_) = false;

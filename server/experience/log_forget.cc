@@ -14,16 +14,6 @@
 namespace imprint::experience {
 namespace {
 
-constexpr int kPage = 64;
-
-bool CarriesLabels(const store::ExperienceRecord& record, const Labels& wanted) {
-  for (const auto& [key, value] : wanted) {
-    const auto found = record.labels().find(key);
-    if (found == record.labels().end() || found->second != value) return false;
-  }
-  return true;
-}
-
 // What stays: place, request_id, times, which version had it first.
 store::ExperienceRecord Tombstone(const store::ExperienceRecord& record) {
   store::ExperienceRecord tombstone;
@@ -51,19 +41,14 @@ absl::StatusOr<std::vector<int64_t>> ExperienceLog::Select(const ForgetSelector&
   }
   std::vector<int64_t> selected;
   if (sequence != 0) {
-    IMPRINT_ASSIGN_OR_RETURN(const store::ExperienceRecord record, Get(sequence));
-    if (CarriesLabels(record, selector.labels)) selected.push_back(sequence);
+    IMPRINT_ASSIGN_OR_RETURN(const store::ExperienceRecord head, GetHead(sequence));
+    if (Carries(head.labels(), selector.labels)) selected.push_back(sequence);
     return selected;
   }
   if (selector.labels.empty()) return selected;
-  // A page at a time: each record comes with its content.
-  while (true) {
-    const int64_t after = selected.empty() ? 0 : selected.back();
-    IMPRINT_ASSIGN_OR_RETURN(const std::vector<store::ExperienceRecord> page,
-                             List({.labels = selector.labels}, after, kPage));
-    for (const store::ExperienceRecord& record : page) selected.push_back(record.sequence());
-    if (page.size() < kPage) return selected;
-  }
+  IMPRINT_ASSIGN_OR_RETURN(Found found,
+                           Find({.labels = selector.labels}, /*after=*/0, kAllRows, kAllRows));
+  return std::move(found.sequences);
 }
 
 absl::Status ExperienceLog::StageForget(store::Transaction& transaction, int64_t sequence,
@@ -76,6 +61,10 @@ absl::Status ExperienceLog::StageForget(store::Transaction& transaction, int64_t
   transaction.PutExperience(tombstone);
   transaction.DeleteTargets(sequence);
   MarkStaged(sequence);
+  {
+    absl::MutexLock lock(&mutex_);
+    open_tombstones_.insert(sequence);
+  }
   return keep_probes ? absl::OkStatus() : StageDropProbes(transaction, sequence);
 }
 
@@ -84,6 +73,11 @@ absl::Status ExperienceLog::StageDropProbes(store::Transaction& transaction, int
                            store_->GetProbes(sequence));
   for (const store::ProbeRecord& probe : probes) transaction.DeleteProbe(probe);
   return absl::OkStatus();
+}
+
+void ExperienceLog::CloseTombstones(const std::vector<int64_t>& sequences) {
+  absl::MutexLock lock(&mutex_);
+  for (const int64_t sequence : sequences) open_tombstones_.erase(sequence);
 }
 
 absl::StatusOr<std::vector<store::ExperienceRecord>> ExperienceLog::Forget(

@@ -13,18 +13,8 @@
 namespace imprint::experience {
 namespace {
 
-// Rows read at once while filtering, contents of up to a megabyte among them.
-constexpr int kScanChunk = 32;
-
-// Whether `have` carries all of `wanted`.
-template <typename Map>
-bool Carries(const Map& have, const Labels& wanted) {
-  for (const auto& [key, value] : wanted) {
-    auto found = have.find(key);
-    if (found == have.end() || found->second != value) return false;
-  }
-  return true;
-}
+// Heads read at once where few of them may fit.
+constexpr int kScanChunk = 256;
 
 bool IsWaiting(store::StoredState state) {
   return state == store::STORED_STATE_QUEUED || state == store::STORED_STATE_READY;
@@ -36,31 +26,61 @@ absl::StatusOr<store::ExperienceRecord> ExperienceLog::Get(int64_t sequence) con
   return store_->GetExperience(sequence);
 }
 
-absl::StatusOr<std::vector<store::ExperienceRecord>> ExperienceLog::List(const Filter& filter,
-                                                                         int64_t after,
-                                                                         int limit) const {
-  std::vector<store::ExperienceRecord> found;
-  while (static_cast<int>(found.size()) < limit) {
-    const int chunk = filter.labels.empty() ? limit - static_cast<int>(found.size()) : kScanChunk;
-    std::vector<store::ExperienceRecord> records;
-    if (filter.state.has_value()) {
-      IMPRINT_ASSIGN_OR_RETURN(const std::vector<int64_t> sequences,
-                               store_->ListByState(*filter.state, after, chunk));
-      IMPRINT_ASSIGN_OR_RETURN(records, store_->GetExperiences(sequences));
-    } else {
-      IMPRINT_ASSIGN_OR_RETURN(records, store_->ListExperiences(after, chunk));
+absl::StatusOr<store::ExperienceRecord> ExperienceLog::GetHead(int64_t sequence) const {
+  IMPRINT_ASSIGN_OR_RETURN(std::vector<store::ExperienceRecord> heads,
+                           store_->GetHeads({&sequence, 1}));
+  return std::move(heads.front());
+}
+
+absl::StatusOr<ExperienceLog::Listing> ExperienceLog::List(const Filter& filter, int64_t after,
+                                                           int limit, int max_rows) const {
+  IMPRINT_ASSIGN_OR_RETURN(const Found found, Find(filter, after, limit, max_rows));
+  Listing listing = {.records = {}, .next_after = found.next_after, .rows = found.rows};
+  IMPRINT_ASSIGN_OR_RETURN(listing.records, store_->GetExperiences(found.sequences));
+  // A row may have moved on since its head was read.
+  std::erase_if(listing.records,
+                [&](const store::ExperienceRecord& record) { return !Fits(filter, record); });
+  return listing;
+}
+
+absl::StatusOr<ExperienceLog::Found> ExperienceLog::Find(const Filter& filter, int64_t after,
+                                                         int limit, int max_rows) const {
+  const bool most_fit = filter.labels.empty() && !filter.training.has_value();
+  Found found = {.sequences = {}, .next_after = after};
+  const auto left = [&] { return limit - static_cast<int>(found.sequences.size()); };
+  while (left() > 0 && found.rows < max_rows) {
+    const int count = std::min({most_fit ? left() : kScanChunk, kScanChunk, max_rows - found.rows});
+    IMPRINT_ASSIGN_OR_RETURN(const std::vector<store::ExperienceRecord> heads,
+                             NextHeads(filter, *found.next_after, count));
+    for (const store::ExperienceRecord& head : heads) {
+      if (left() == 0) return found;
+      ++found.rows;
+      found.next_after = head.sequence();
+      if (Fits(filter, head)) found.sequences.push_back(head.sequence());
     }
-    if (records.empty()) break;
-    after = records.back().sequence();
-    for (store::ExperienceRecord& record : records) {
-      if (static_cast<int>(found.size()) == limit) break;
-      // The row may have moved on since the index was read.
-      if (filter.state.has_value() && record.state() != *filter.state) continue;
-      if (!Carries(record.labels(), filter.labels)) continue;
-      found.push_back(std::move(record));
+    if (static_cast<int>(heads.size()) < count) {
+      found.next_after.reset();
+      break;
     }
   }
   return found;
+}
+
+absl::StatusOr<std::vector<store::ExperienceRecord>> ExperienceLog::NextHeads(const Filter& filter,
+                                                                              int64_t after,
+                                                                              int count) const {
+  if (!filter.state.has_value()) return store_->ListHeads(after, count);
+  IMPRINT_ASSIGN_OR_RETURN(const std::vector<int64_t> sequences,
+                           store_->ListByState(*filter.state, after, count));
+  return store_->GetHeads(sequences);
+}
+
+bool ExperienceLog::Fits(const Filter& filter, const store::ExperienceRecord& record) const {
+  if (filter.state.has_value() && record.state() != *filter.state) return false;
+  if (filter.training.has_value() && IsTraining(record.sequence()) != *filter.training) {
+    return false;
+  }
+  return Carries(record.labels(), filter.labels);
 }
 
 std::optional<int64_t> ExperienceLog::NextQueued(int64_t after) const {
@@ -159,6 +179,11 @@ bool ExperienceLog::IsSuperseded(int64_t sequence) const {
 bool ExperienceLog::IsForgotten(int64_t sequence) const {
   absl::MutexLock lock(&mutex_);
   return index_.state(sequence) == store::STORED_STATE_FORGOTTEN;
+}
+
+std::vector<int64_t> ExperienceLog::OpenTombstones() const {
+  absl::MutexLock lock(&mutex_);
+  return {open_tombstones_.begin(), open_tombstones_.end()};
 }
 
 int64_t ExperienceLog::last_sequence() const {

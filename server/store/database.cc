@@ -261,8 +261,10 @@ absl::Status Database::ProbeDisk(const std::filesystem::path& path, rocksdb::Env
 
 std::optional<uint64_t> Database::GetIntProperty(std::string_view property) const {
   uint64_t value = 0;
-  // The sum over families where the property is of families.
-  if (db_->GetAggregatedIntProperty(ToSlice(property), &value)) return value;
+  // RocksDB would add up once for each family what is the whole database's.
+  const bool of_families =
+      property != "rocksdb.is-write-stopped" && property != "rocksdb.num-running-compactions";
+  if (of_families && db_->GetAggregatedIntProperty(ToSlice(property), &value)) return value;
   if (db_->GetIntProperty(ToSlice(property), &value)) return value;
   return std::nullopt;
 }

@@ -70,8 +70,8 @@ absl::StatusOr<ExperienceRecord> ReadExperience(const Database& database, int64_
   return std::move(records.front());
 }
 
-absl::StatusOr<std::vector<ExperienceRecord>> ReadExperiences(const Database& database,
-                                                              absl::Span<const int64_t> sequences) {
+absl::StatusOr<std::vector<ExperienceRecord>> ReadHeads(const Database& database,
+                                                        absl::Span<const int64_t> sequences) {
   std::vector<std::string> keys;
   keys.reserve(sequences.size());
   // Not positive: a key that no row has.
@@ -89,12 +89,18 @@ absl::StatusOr<std::vector<ExperienceRecord>> ReadExperiences(const Database& da
         ParseRow<ExperienceRecord>(database, Family::kExperiences, sequences[i], *heads[i]));
     records.push_back(std::move(head));
   }
+  return records;
+}
+
+absl::StatusOr<std::vector<ExperienceRecord>> ReadExperiences(const Database& database,
+                                                              absl::Span<const int64_t> sequences) {
+  IMPRINT_ASSIGN_OR_RETURN(std::vector<ExperienceRecord> records, ReadHeads(database, sequences));
   IMPRINT_RETURN_IF_ERROR(AddContents(database, records));
   return records;
 }
 
-absl::StatusOr<std::vector<ExperienceRecord>> ReadExperiencesAfter(const Database& database,
-                                                                   int64_t after, int limit) {
+absl::StatusOr<std::vector<ExperienceRecord>> ReadHeadsAfter(const Database& database,
+                                                             int64_t after, int limit) {
   std::vector<ExperienceRecord> records;
   if (limit <= 0 || after == std::numeric_limits<int64_t>::max()) return records;
   const std::string begin = NumberKey(std::max<int64_t>(after, 0) + 1);
@@ -113,7 +119,6 @@ absl::StatusOr<std::vector<ExperienceRecord>> ReadExperiencesAfter(const Databas
         records.push_back(std::move(head));
         return records.size() < static_cast<size_t>(limit);
       }));
-  IMPRINT_RETURN_IF_ERROR(AddContents(database, records));
   return records;
 }
 

@@ -25,13 +25,17 @@ std::string EncodeContent(const ExperienceRecord& record);
 // NOT_FOUND when there is no such experience.
 absl::StatusOr<ExperienceRecord> ReadExperience(const Database& database, int64_t sequence);
 
+// One head for each sequence; NOT_FOUND when one is not there.
+absl::StatusOr<std::vector<ExperienceRecord>> ReadHeads(const Database& database,
+                                                        absl::Span<const int64_t> sequences);
+
+// Up to `limit` heads with sequence > after, in order.
+absl::StatusOr<std::vector<ExperienceRecord>> ReadHeadsAfter(const Database& database,
+                                                             int64_t after, int limit);
+
 // One record for each sequence; NOT_FOUND when one is not there.
 absl::StatusOr<std::vector<ExperienceRecord>> ReadExperiences(const Database& database,
                                                               absl::Span<const int64_t> sequences);
-
-// Up to `limit` with sequence > after, in order.
-absl::StatusOr<std::vector<ExperienceRecord>> ReadExperiencesAfter(const Database& database,
-                                                                   int64_t after, int limit);
 
 }  // namespace imprint::store
 

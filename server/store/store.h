@@ -139,10 +139,13 @@ class Store {
   // One record for each sequence, read together. NOT_FOUND when one is not there.
   absl::StatusOr<std::vector<ExperienceRecord>> GetExperiences(
       absl::Span<const int64_t> sequences) const;
+  // The same without what was said (content and the caller's own sentences), which may be a
+  // megabyte each and is not read.
+  absl::StatusOr<std::vector<ExperienceRecord>> GetHeads(absl::Span<const int64_t> sequences) const;
+  // Up to `limit` experiences with sequence > after, in order, without what was said.
+  absl::StatusOr<std::vector<ExperienceRecord>> ListHeads(int64_t after, int limit) const;
   // The experience that was appended under `request_id`; nullopt: none.
   absl::StatusOr<std::optional<int64_t>> FindRequest(std::string_view request_id) const;
-  // Up to `limit` experiences with sequence > after, in order.
-  absl::StatusOr<std::vector<ExperienceRecord>> ListExperiences(int64_t after, int limit) const;
   // Up to `limit` sequences in `state` with sequence > after, in order.
   absl::StatusOr<std::vector<int64_t>> ListByState(StoredState state, int64_t after,
                                                    int limit) const;

@@ -91,6 +91,17 @@ absl::StatusOr<std::vector<ExperienceRecord>> Store::GetExperiences(
   return ReadExperiences(*database_, sequences);
 }
 
+absl::StatusOr<std::vector<ExperienceRecord>> Store::GetHeads(
+    absl::Span<const int64_t> sequences) const {
+  IMPRINT_STORE_READ_LOCK();
+  return ReadHeads(*database_, sequences);
+}
+
+absl::StatusOr<std::vector<ExperienceRecord>> Store::ListHeads(int64_t after, int limit) const {
+  IMPRINT_STORE_READ_LOCK();
+  return ReadHeadsAfter(*database_, after, limit);
+}
+
 absl::StatusOr<std::optional<int64_t>> Store::FindRequest(std::string_view request_id) const {
   IMPRINT_STORE_READ_LOCK();
   IMPRINT_ASSIGN_OR_RETURN(const std::optional<std::string> value,
@@ -101,12 +112,6 @@ absl::StatusOr<std::optional<int64_t>> Store::FindRequest(std::string_view reque
     return DamagedStore(options_.path, "the row of a request id is not a number");
   }
   return sequence;
-}
-
-absl::StatusOr<std::vector<ExperienceRecord>> Store::ListExperiences(int64_t after,
-                                                                     int limit) const {
-  IMPRINT_STORE_READ_LOCK();
-  return ReadExperiencesAfter(*database_, after, limit);
 }
 
 absl::StatusOr<std::vector<int64_t>> Store::ListByState(StoredState state, int64_t after,

@@ -95,7 +95,8 @@ TEST_F(CrashTest, ATornTailCostsNothingThatWasAcknowledgedBefore) {
 
     ASSERT_NE(opened.log, nullptr);
     EXPECT_EQ(opened.log->last_sequence(), acknowledged);
-    IMPRINT_ASSERT_OK_AND_ASSIGN(auto records, opened.log->List({}, 0, 100));
+    IMPRINT_ASSERT_OK_AND_ASSIGN(const auto listing, opened.log->List({}, 0, 100));
+    const auto& records = listing.records;
     ASSERT_EQ(records.size(), static_cast<size_t>(acknowledged));
     for (int i = 0; i < acknowledged; ++i) {
       EXPECT_EQ(records[i].text(), "text " + std::to_string(i));
@@ -131,8 +132,8 @@ TEST_F(CrashTest, APowerLossInAStormLosesNothingThatWasAcknowledged) {
     IMPRINT_ASSERT_OK(OpenLog());
 
     std::map<int64_t, std::string> ids;
-    IMPRINT_ASSERT_OK_AND_ASSIGN(auto records, log_->List({}, 0, 100'000));
-    for (const store::ExperienceRecord& record : records) {
+    IMPRINT_ASSERT_OK_AND_ASSIGN(const auto listing, log_->List({}, 0, 100'000));
+    for (const store::ExperienceRecord& record : listing.records) {
       EXPECT_EQ(record.text(), "text of " + record.request_id());
       ids[record.sequence()] = record.request_id();
     }

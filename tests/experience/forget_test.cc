@@ -157,6 +157,69 @@ TEST_F(ForgetLogTest, SupersedesByRequestIdAndRefusesTheUnknown) {
   EXPECT_EQ(log_->last_sequence(), 2);
 }
 
+// It was told that there is no such experience.
+TEST_F(ForgetLogTest, SupersedingWhatCannotBeReadIsNotNotFound) {
+  AppendInState(store::STORED_STATE_QUARANTINED);
+  log_.reset();
+  ChangeRow(store::Family::kContents, store::NumberKey(1), std::nullopt);
+  IMPRINT_ASSERT_OK(OpenLog());
+
+  std::promise<AppendResult> appended;
+  log_->Append(
+      MakeRecord("newer"),
+      [&appended](AppendResult result) { appended.set_value(std::move(result)); }, "experiences/1");
+
+  EXPECT_THAT(appended.get_future().get(), HasCode(absl::StatusCode::kDataLoss));
+  EXPECT_EQ(log_->last_sequence(), 1);
+}
+
+TEST_F(ForgetLogTest, TombstoneIsOpenUntilItIsClosedAndAgainAfterARestart) {
+  const int64_t first = AppendInState(kReady);
+  const int64_t second = AppendInState(kReady);
+  AppendInState(kReady);
+  EXPECT_THAT(log_->OpenTombstones(), IsEmpty());
+
+  Forget(second);
+  Forget(first);
+  EXPECT_THAT(log_->OpenTombstones(), ElementsAre(first, second));
+  log_->CloseTombstones({first});
+  EXPECT_THAT(log_->OpenTombstones(), ElementsAre(second));
+  // A second time is nothing new.
+  Forget(first);
+  EXPECT_THAT(log_->OpenTombstones(), ElementsAre(second));
+
+  IMPRINT_ASSERT_OK(OpenLog());
+  EXPECT_THAT(log_->OpenTombstones(), ElementsAre(first, second));
+}
+
+// The transaction that looks at them next must not miss one that the index does not show yet.
+TEST_F(ForgetLogTest, TombstoneIsOpenFromWhenItIsStaged) {
+  const int64_t sequence = AppendInState(kReady);
+
+  IMPRINT_ASSERT_OK(store_->Transact([&](store::Transaction& transaction) {
+    return log_->StageForget(transaction, sequence, "", /*keep_probes=*/false);
+  }));
+
+  EXPECT_FALSE(log_->IsForgotten(sequence));
+  EXPECT_THAT(log_->OpenTombstones(), ElementsAre(sequence));
+  IMPRINT_ASSERT_OK(log_->Refresh());
+  EXPECT_TRUE(log_->IsForgotten(sequence));
+}
+
+// The disk failed, and had taken the tombstone all the same.
+TEST_F(ForgetLogTest, TombstoneThatIsFoundAgainIsOpen) {
+  const int64_t sequence = AppendInState(kReady);
+  fs_->Fail(fakes::Fault::kLogSyncThenWrites);
+  EXPECT_FALSE(log_->Forget({sequence}, "", [](int64_t) { return false; }).ok());
+  fs_->Heal();
+
+  IMPRINT_ASSERT_OK(log_->Refresh());
+
+  EXPECT_EQ(StateOf(sequence), kForgotten);
+  EXPECT_TRUE(log_->IsForgotten(sequence));
+  EXPECT_THAT(log_->OpenTombstones(), ElementsAre(sequence));
+}
+
 TEST_F(ForgetLogTest, ExpiredOneIsNotPendingAnyMore) {
   store::ExperienceRecord record = MakeRecord("text");
   record.set_ttl_micros(absl::ToInt64Microseconds(absl::Seconds(10)));

@@ -122,10 +122,10 @@ TEST(KillTest, EveryAcknowledgedAppendIsThereOnceAndNoNumberIsMissing) {
 
     IMPRINT_ASSERT_OK_AND_ASSIGN(auto store, store::Store::Open(OptionsFor(folder)));
     IMPRINT_ASSERT_OK_AND_ASSIGN(auto log, ExperienceLog::Open(store.get(), {}, Clock::Real()));
-    IMPRINT_ASSERT_OK_AND_ASSIGN(auto records, log->List({}, 0, 1'000'000));
+    IMPRINT_ASSERT_OK_AND_ASSIGN(const auto listing, log->List({}, 0, 1'000'000));
     std::map<std::string, int64_t> stored;
     int64_t expected_sequence = 0;
-    for (const store::ExperienceRecord& record : records) {
+    for (const store::ExperienceRecord& record : listing.records) {
       EXPECT_EQ(record.sequence(), ++expected_sequence);
       EXPECT_EQ(record.text(), "text of " + record.request_id());
       EXPECT_TRUE(stored.emplace(record.request_id(), record.sequence()).second)

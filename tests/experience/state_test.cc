@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -274,7 +275,7 @@ TEST_F(StateTest, ListersGetPagesByStateAndLabels) {
     }));
   }
   const auto list = [&](const ExperienceLog::Filter& filter, int64_t after, int limit) {
-    return Sequences(log_->List(filter, after, limit).value());
+    return Sequences(log_->List(filter, after, limit)->records);
   };
 
   EXPECT_THAT(list({}, 698, 5), ElementsAre(699, 700));
@@ -285,6 +286,57 @@ TEST_F(StateTest, ListersGetPagesByStateAndLabels) {
               ElementsAre(603, 605));
   EXPECT_THAT(list({.labels = {{"hundred", "6"}, {"team", "red"}}}, 0, 3), IsEmpty());
   EXPECT_THAT(list({.state = kHeld}, 0, 3), IsEmpty());
+}
+
+TEST_F(StateTest, ListGoesOnWhereItStoppedLooking) {
+  for (int i = 1; i <= 10; ++i) AppendInState(kQueued, {{"odd", i % 2 == 1 ? "yes" : "no"}});
+  const ExperienceLog::Filter odd = {.labels = {{"odd", "yes"}}};
+
+  const auto full = log_->List(odd, 0, /*limit=*/2);
+  const auto stopped = log_->List(odd, 3, /*limit=*/10, /*max_rows=*/3);
+  const auto rest = log_->List(odd, 6, /*limit=*/10);
+
+  EXPECT_THAT(Sequences(full->records), ElementsAre(1, 3));
+  EXPECT_EQ(full->next_after, 3);
+  EXPECT_EQ(full->rows, 3);
+  EXPECT_THAT(Sequences(stopped->records), ElementsAre(5));
+  EXPECT_EQ(stopped->next_after, 6);
+  EXPECT_EQ(stopped->rows, 3);
+  EXPECT_THAT(Sequences(rest->records), ElementsAre(7, 9));
+  EXPECT_EQ(rest->next_after, std::nullopt);
+}
+
+// Each may be a megabyte.
+TEST_F(StateTest, WhatWasSaidIsReadOfThoseThatFitAlone) {
+  const int64_t other = AppendInState(kQuarantined, {{"team", "red"}});
+  const int64_t wanted = AppendInState(kQuarantined, {{"team", "blue"}});
+  log_.reset();
+  // Reading it is an error from now on.
+  ChangeRow(store::Family::kContents, store::NumberKey(other), std::nullopt);
+  IMPRINT_ASSERT_OK(OpenLog());
+  ASSERT_THAT(log_->Get(other), HasCode(absl::StatusCode::kDataLoss));
+
+  const auto listing = log_->List({.labels = {{"team", "blue"}}}, 0, 10);
+  const auto head = log_->GetHead(other);
+
+  IMPRINT_ASSERT_OK(listing);
+  EXPECT_THAT(Sequences(listing->records), ElementsAre(wanted));
+  EXPECT_EQ(listing->records[0].text(), "text");
+  IMPRINT_ASSERT_OK(head);
+  EXPECT_EQ(head->state(), kQuarantined);
+  EXPECT_EQ(head->labels().at("team"), "red");
+  EXPECT_THAT(*log_->Select({.labels = {{"team", "red"}}}), ElementsAre(other));
+}
+
+TEST_F(StateTest, ThoseInTrainingAreListedApart) {
+  const int64_t trained = AppendInState(kReady);
+  const int64_t waiting = AppendInState(kReady);
+  log_->SetTraining({trained});
+
+  EXPECT_THAT(Sequences(log_->List({.state = kReady, .training = true}, 0, 10)->records),
+              ElementsAre(trained));
+  EXPECT_THAT(Sequences(log_->List({.state = kReady, .training = false}, 0, 10)->records),
+              ElementsAre(waiting));
 }
 
 TEST_F(StateTest, PendingIsNewestFirstAndNeverWhatWasSetAside) {

@@ -10,9 +10,13 @@
 #include <gtest/gtest.h>
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "rocksdb/write_batch.h"
+#include "server/store/database.h"
+#include "server/store/keys.h"
 #include "server/store/store.h"
 #include "tests/fakes/faulty_file_system.h"
 #include "tests/testing/status_matchers.h"
@@ -56,6 +60,21 @@ class StoreFixture : public ::testing::Test {
     store_.reset();
     fs_->DropUnsynced();
     fs_->Heal();
+  }
+
+  // Closes the store and changes a row behind its back; nullopt: deletes it.
+  void ChangeRow(Family family, const std::string& key, const std::optional<std::string>& value) {
+    store_.reset();
+    absl::StatusOr<std::unique_ptr<Database>> database =
+        Database::Open(Options().path, nullptr, Database::Access::kReadWrite);
+    IMPRINT_ASSERT_OK(database);
+    rocksdb::WriteBatch batch;
+    if (value.has_value()) {
+      batch.Put((*database)->handle(family), key, *value);
+    } else {
+      batch.Delete((*database)->handle(family), key);
+    }
+    IMPRINT_ASSERT_OK((*database)->Write(&batch));
   }
 
   absl::Status Transact(absl::FunctionRef<void(Transaction&)> stage) {
