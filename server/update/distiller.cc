@@ -24,6 +24,7 @@
 #include "server/update/target_pool.h"
 #include "server/update/training_batch.h"
 #include "server/update/training_memory.h"
+#include "spdlog/spdlog.h"
 
 namespace imprint::update {
 namespace {
@@ -86,6 +87,21 @@ int64_t FirstLayer(const DistillerOptions& options, const model::ModelConfig& co
   const auto changed =
       static_cast<int64_t>(std::lround(options.upper_blocks * static_cast<double>(config.layers)));
   return config.layers - std::clamp<int64_t>(changed, 1, config.layers);
+}
+
+// A job goes on with its parent's adapter, whatever the flags say by now.
+void SayWhatIsKept(const model::Adapter& start, const DistillerOptions& options,
+                   int64_t first_layer) {
+  const double scale = options.alpha / options.rank;
+  if (start.rank == options.rank && start.scale == scale && start.first_layer == first_layer) {
+    return;
+  }
+  spdlog::warn(
+      "the adapter goes on with rank {}, alpha {:g} and blocks from {} on, as it was begun; "
+      "--update.rank={}, --update.alpha={:g} and --update.upper_blocks={:g} count from a rebuild "
+      "from the base on (imprint updates rebuild --anchor=0)",
+      start.rank, start.scale * static_cast<double>(start.rank), start.first_layer, options.rank,
+      options.alpha, options.upper_blocks);
 }
 
 // The parameters of a trained adapter require gradients; those of a finished one do not.
@@ -296,17 +312,22 @@ absl::StatusOr<DistillResult> Distiller::Train(
   const int64_t estimate =
       EstimateTrainingMemory(base_->config, base_->placement, rank, batch_tokens, first_layer)
           .total();
+  const char* const way_out =
+      start == nullptr ? "lower --update.batch_tokens or --update.rank"
+                       : "lower --update.batch_tokens; a lower --update.rank counts from a "
+                         "rebuild from the base on (imprint updates rebuild --anchor=0)";
   if (options_.max_bytes > 0 && estimate > options_.max_bytes) {
     const std::string message = absl::StrFormat(
         "training needs about %d bytes (rank %d, steps of %d tokens); the limit is %d "
-        "(--update.max_bytes); lower --update.batch_tokens or --update.rank",
-        estimate, rank, batch_tokens, options_.max_bytes);
+        "(--update.max_bytes); %s",
+        estimate, rank, batch_tokens, options_.max_bytes, way_out);
     const bool any_step = EstimateTrainingMemory(base_->config, base_->placement, rank,
                                                  options_.batch_tokens, first_layer)
                               .total() > options_.max_bytes;
     return any_step ? absl::FailedPreconditionError(message)
                     : absl::ResourceExhaustedError(message);
   }
+  if (start != nullptr) SayWhatIsKept(*start, options_, FirstLayer(options_, base_->config));
   absl::StatusOr<DistillResult> result = absl::InternalError("training did not run");
   const absl::Status guarded = model::Guarded("training", [&] {
     model::Adapter adapter = start == nullptr
@@ -317,10 +338,8 @@ absl::StatusOr<DistillResult> Distiller::Train(
                  .Run(progress, cancelled);
   });
   if (absl::IsResourceExhausted(guarded)) {
-    return absl::ResourceExhaustedError(
-        absl::StrFormat("%s (it was estimated to need %d bytes); lower --update.batch_tokens or "
-                        "--update.rank",
-                        guarded.message(), estimate));
+    return absl::ResourceExhaustedError(absl::StrFormat(
+        "%s (it was estimated to need %d bytes); %s", guarded.message(), estimate, way_out));
   }
   IMPRINT_RETURN_IF_ERROR(guarded);
   return result;

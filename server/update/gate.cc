@@ -42,6 +42,14 @@ std::string NotFinite(const std::map<int64_t, double>& efficacies,
   return "";
 }
 
+// Probes without an experience: retention probes.
+constexpr int64_t kNoExperience = 0;
+
+// Of a retention probe, whose teacher is the base model itself.
+double KlPerToken(const probe::ProbeScore& score) {
+  return score.tokens == 0 ? 0 : score.kl_student / score.tokens;
+}
+
 void Reject(GateVerdict& verdict, const char* reason, std::string message) {
   verdict.passed = false;
   verdict.reason = reason;
@@ -68,6 +76,8 @@ absl::StatusOr<GateVerdict> Gate::Judge(const engine::SharedVersion& candidate,
   IMPRINT_ASSIGN_OR_RETURN(verdict.earlier_efficacies, Measure(candidate, sampled, cancelled));
   IMPRINT_ASSIGN_OR_RETURN(const probe::RetentionScore retention,
                            prober_->Retention(candidate, heldout, cancelled));
+  IMPRINT_ASSIGN_OR_RETURN(const std::optional<probe::ProbeScore> worst_probe,
+                           WorstRetentionProbe(candidate, cancelled));
 
   // Before and after over the same experiences.
   std::map<int64_t, double> before;
@@ -85,9 +95,17 @@ absl::StatusOr<GateVerdict> Gate::Judge(const engine::SharedVersion& candidate,
   report.set_retention_kl(retention.kl);
   report.set_retention_perplexity_ratio(retention.perplexity_ratio);
   report.mutable_experience_efficacies()->insert(efficacies.begin(), efficacies.end());
+  report.mutable_earlier_efficacies()->insert(verdict.earlier_efficacies.begin(),
+                                              verdict.earlier_efficacies.end());
+
+  if (worst_probe.has_value()) report.set_retention_probe_kl(KlPerToken(*worst_probe));
 
   std::string not_finite = NotFinite(efficacies, retention);
   if (not_finite.empty()) not_finite = NotFinite(verdict.earlier_efficacies, {});
+  if (worst_probe.has_value() && !std::isfinite(worst_probe->kl_student)) {
+    not_finite =
+        absl::StrCat("the KL of probes/", worst_probe->probe.id(), " is ", worst_probe->kl_student);
+  }
   if (!not_finite.empty()) {
     Reject(verdict, "nan", std::move(not_finite));
   } else if (retention.kl > options_.max_retention_kl) {
@@ -95,6 +113,12 @@ absl::StatusOr<GateVerdict> Gate::Judge(const engine::SharedVersion& candidate,
            absl::StrFormat("retention KL is %.4f nats per token; the limit is %.4f "
                            "(--gate.max_retention_kl)",
                            retention.kl, options_.max_retention_kl));
+  } else if (worst_probe.has_value() && KlPerToken(*worst_probe) > options_.max_probe_kl) {
+    Reject(verdict, "retention",
+           absl::StrFormat("the answer to probes/%d (\"%s\") moves by %.3f nats per token; the "
+                           "limit is %.3f (--gate.max_probe_kl)",
+                           worst_probe->probe.id(), worst_probe->probe.question(),
+                           KlPerToken(*worst_probe), options_.max_probe_kl));
   } else if (efficacy.has_value() && *efficacy < options_.min_efficacy) {
     Reject(verdict, "efficacy",
            absl::StrFormat("mean efficacy of %d new experiences is %.3f; at least %.3f is wanted "
@@ -143,6 +167,23 @@ absl::StatusOr<std::map<int64_t, double>> Gate::Measure(
   IMPRINT_ASSIGN_OR_RETURN(const std::vector<probe::ProbeScore> scores,
                            prober_->Ask(candidate, probes, /*with_answers=*/false, cancelled));
   return probe::Efficacies(scores);
+}
+
+absl::StatusOr<std::optional<probe::ProbeScore>> Gate::WorstRetentionProbe(
+    const engine::SharedVersion& candidate, const std::function<bool()>& cancelled) const {
+  IMPRINT_ASSIGN_OR_RETURN(const std::vector<store::ProbeRecord> probes,
+                           store_->GetProbes(kNoExperience));
+  IMPRINT_ASSIGN_OR_RETURN(std::vector<probe::ProbeScore> scores,
+                           prober_->Ask(candidate, probes, /*with_answers=*/false, cancelled));
+  std::optional<probe::ProbeScore> worst;
+  for (probe::ProbeScore& score : scores) {
+    const bool finite = std::isfinite(score.kl_student);
+    if (!worst.has_value() || !finite || KlPerToken(score) > KlPerToken(*worst)) {
+      worst = std::move(score);
+    }
+    if (!finite) break;
+  }
+  return worst;
 }
 
 }  // namespace imprint::update

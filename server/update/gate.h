@@ -30,6 +30,9 @@ struct GateOptions {
   // By how much the mean efficacy of the sampled earlier experiences may fall
   // (--gate.max_earlier_loss).
   double max_earlier_loss = 0.15;
+  // Nats per token by which the base model's answer to any retention probe may move
+  // (--gate.max_probe_kl).
+  double max_probe_kl = 0.5;
   // Earlier experiences asked, at most (--gate.earlier_sample).
   int earlier_sample = 16;
   uint64_t seed = 1;
@@ -52,9 +55,9 @@ class Gate {
   Gate(const GateOptions& options, const store::Store* store, const probe::Prober* prober);
 
   // Asks the candidate: all probes of `sequences`, those of a bounded sample of `earlier`,
-  // and retention on `heldout`. The same candidate number draws the same sample. Earlier
-  // experiences are held to what was last recorded of them, so that a job answers for its
-  // own damage only. Where no new experience is measurable there is nothing to hold
+  // the retention probes, and retention on `heldout`. The same candidate number draws the same
+  // sample. Earlier experiences are held to what was last recorded of them, so that a job answers
+  // for its own damage only. Where no new experience is measurable there is nothing to hold
   // efficacy against, and that check passes. An error means it could not be asked, not that
   // it failed.
   absl::StatusOr<GateVerdict> Judge(const engine::SharedVersion& candidate,
@@ -76,6 +79,9 @@ class Gate {
   absl::StatusOr<std::map<int64_t, double>> Measure(const engine::SharedVersion& candidate,
                                                     const std::vector<int64_t>& sequences,
                                                     const std::function<bool()>& cancelled) const;
+  // The retention probe whose answer moved most, per token; nullopt: there is none.
+  absl::StatusOr<std::optional<probe::ProbeScore>> WorstRetentionProbe(
+      const engine::SharedVersion& candidate, const std::function<bool()>& cancelled) const;
 
   const GateOptions options_;
   const store::Store* const store_;

@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <map>
 #include <memory>
 #include <optional>
@@ -80,13 +79,14 @@ class JobRun {
                                       : "none of its experiences is READY any more"};
     }
     job_.clear_report();
-    if (absl::Status status = LoadTargets(); !status.ok()) return ServerFault(status);
-    EndPhase("plan");
     if (cancelled_()) return RunResult{.end = RunEnd::kInterrupted, .message = "plan"};
+    // Before the targets are in memory: a job that the server does not survive is to be counted.
     if (absl::Status status = ledger_->Begin(job_, start_number_); !status.ok()) {
       return ServerFault(status);
     }
     advanced_(job_);
+    if (absl::Status status = LoadTargets(); !status.ok()) return ServerFault(status);
+    EndPhase("plan");
     return std::nullopt;
   }
 
@@ -239,11 +239,11 @@ class JobRun {
   absl::Status StageCommit(store::Transaction& transaction,
                            absl::FunctionRef<bool(int64_t)> contained,
                            store::JobRecord& committed) {
-    IMPRINT_ASSIGN_OR_RETURN(const std::vector<int64_t> forgotten,
-                             deps_.store->ListByState(store::STORED_STATE_FORGOTTEN, 0,
-                                                      std::numeric_limits<int>::max()));
-    for (const int64_t sequence : forgotten) {
-      if (contained(sequence)) {
+    for (const int64_t sequence : deps_.log->OpenTombstones()) {
+      if (!contained(sequence)) continue;
+      IMPRINT_ASSIGN_OR_RETURN(const store::ExperienceRecord row,
+                               transaction.GetExperience(sequence));
+      if (row.state() == store::STORED_STATE_FORGOTTEN) {
         return absl::AbortedError(
             absl::StrCat("experiences/", sequence, " was forgotten meanwhile"));
       }
@@ -317,11 +317,7 @@ class JobRun {
     advanced_(job_);
     ShowVersion(deps_.metrics, *deps_.store, candidate_->number);
     if (deps_.metrics == nullptr) return;
-    const store::JobReportRecord& report = job_.report();
     deps_.metrics->swap_seconds->Observe(absl::ToDoubleSeconds(swapped - begin));
-    if (report.has_earlier_efficacy()) {
-      deps_.metrics->earlier_efficacy->Set(report.earlier_efficacy());
-    }
   }
 
   const UpdaterDeps& deps_;

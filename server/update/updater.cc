@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "common/status_macros.h"
 #include "spdlog/spdlog.h"
@@ -16,6 +17,8 @@ namespace imprint::update {
 namespace {
 
 constexpr char kPausedSetting[] = "updates_paused";
+// The job that was last told to stop while it ran; it may be over.
+constexpr char kCancelSetting[] = "cancelled_job";
 constexpr char kYes[] = "1";
 
 absl::Status PutPaused(store::Store* store, bool paused) {
@@ -43,6 +46,8 @@ absl::StatusOr<std::unique_ptr<Updater>> Updater::Start(const SchedulerOptions& 
   }
   if (deps.metrics != nullptr) deps.metrics->paused->Set(paused == kYes ? 1 : 0);
   IMPRINT_RETURN_IF_ERROR(updater->ReconcileMembership());
+  IMPRINT_ASSIGN_OR_RETURN(const std::string cancelled, deps.store->GetSetting(kCancelSetting));
+  if (int64_t job = 0; absl::SimpleAtoi(cancelled, &job)) updater->to_cancel_.insert(job);
   IMPRINT_RETURN_IF_ERROR(updater->Reload(/*starting=*/true));
   deps.log->AddListener(
       [waker = updater->waker_](const store::ExperienceRecord&) { waker->Wake(); });
@@ -131,13 +136,16 @@ absl::StatusOr<int64_t> Updater::RunNow() {
 }
 
 absl::Status Updater::Cancel(int64_t job) {
+  // A Reload that read the job as unfinished would else queue it again.
+  absl::MutexLock planning(&plan_mutex_);
   store::JobRecord queued;
+  bool runs = false;
   {
     absl::MutexLock lock(&mutex_);
     if (running_.has_value() && running_->job.id() == job) {
+      runs = true;
       cancel_running_ = true;
       interrupt_ = true;
-      return absl::OkStatus();
     }
     const auto found = std::find_if(queue_.begin(), queue_.end(),
                                     [job](const auto& record) { return record.id() == job; });
@@ -145,6 +153,14 @@ absl::Status Updater::Cancel(int64_t job) {
       queued = std::move(*found);
       queue_.erase(found);
     }
+  }
+  if (runs) {
+    // Its row is the thread's to write, after the step; a crash before that must not bring the
+    // job back.
+    return deps_.store->Transact([job](store::Transaction& transaction) {
+      transaction.PutSetting(kCancelSetting, absl::StrCat(job));
+      return absl::OkStatus();
+    });
   }
   if (queued.id() == job) {
     const absl::Status cancelled = ledger_.Cancel(queued);

@@ -187,7 +187,7 @@ class Updater {
   // Updates stand still for a while.
   void StandStill(const absl::Status& status) ABSL_LOCKS_EXCLUDED(mutex_);
   void Postpone() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void Count(const char* result) const;
+  void Count(const std::string& result) const;
 
   const SchedulerOptions options_;
   const UpdaterDeps deps_;
@@ -199,7 +199,7 @@ class Updater {
   // Used by the thread alone.
   const generator::RetentionText* retention_ = nullptr;
   std::map<int64_t, int> failures_;  // by job: errors that might have passed
-  std::set<int64_t> to_cancel_;      // jobs whose cancelling is not durable yet
+  std::set<int64_t> to_cancel_;      // jobs whose rows do not say yet that they are cancelled
   bool rebuild_due_ = false;         // the current version contains what was forgotten
 
   // One durable command of a kind after another.

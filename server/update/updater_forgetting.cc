@@ -5,7 +5,6 @@
 // files it lies in.
 
 #include <algorithm>
-#include <limits>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -17,7 +16,6 @@
 namespace imprint::update {
 namespace {
 
-constexpr int kAll = std::numeric_limits<int>::max();
 // Expired experiences forgotten in one transaction.
 constexpr int kExpiredAtOnce = 256;
 
@@ -60,10 +58,9 @@ absl::StatusOr<std::vector<store::ExperienceRecord>> Updater::ForgetNow(
 
 absl::StatusOr<Updater::Forgetting> Updater::forgetting() const {
   Forgetting state;
-  IMPRINT_ASSIGN_OR_RETURN(const std::vector<int64_t> forgotten,
-                           deps_.store->ListByState(store::STORED_STATE_FORGOTTEN, 0, kAll));
-  state.in_weights = std::count_if(forgotten.begin(), forgotten.end(), [this](int64_t sequence) {
-    return deps_.versions->Contains(sequence);
+  const std::vector<int64_t> open = deps_.log->OpenTombstones();
+  state.in_weights = std::count_if(open.begin(), open.end(), [this](int64_t sequence) {
+    return deps_.versions->Contains(sequence) && deps_.log->IsForgotten(sequence);
   });
   IMPRINT_ASSIGN_OR_RETURN(const store::PurgeList due, deps_.store->ListPurges());
   absl::MutexLock lock(&mutex_);
@@ -111,28 +108,34 @@ absl::Duration Updater::UntilNextExpiry() const {
   return std::max(left, absl::Milliseconds(1));
 }
 
-// All of it can be told from the store, so a crash in between changes nothing.
+// All of it can be told from the store, so a crash in between changes nothing. Between jobs, so
+// that no candidate holds what is closed here.
 absl::Status Updater::Sweep() {
-  IMPRINT_ASSIGN_OR_RETURN(const std::vector<int64_t> forgotten,
-                           deps_.store->ListByState(store::STORED_STATE_FORGOTTEN, 0, kAll));
+  IMPRINT_RETURN_IF_ERROR(deps_.log->Refresh());
+  std::vector<int64_t> forgotten = deps_.log->OpenTombstones();
+  // Those that are only staged: who stages one asks for another sweep.
+  std::erase_if(forgotten, [this](int64_t sequence) { return !deps_.log->IsForgotten(sequence); });
+  IMPRINT_RETURN_IF_ERROR(deps_.versions->DropForgotten(forgotten));
   rebuild_due_ = false;
-  std::vector<int64_t> with_probes;
+  std::vector<int64_t> gone, with_probes;
   for (const int64_t sequence : forgotten) {
     if (deps_.versions->Contains(sequence)) {
       rebuild_due_ = true;
       continue;
     }
+    gone.push_back(sequence);
     IMPRINT_ASSIGN_OR_RETURN(const auto probes, deps_.store->GetProbes(sequence));
     if (!probes.empty()) with_probes.push_back(sequence);
   }
-  IMPRINT_RETURN_IF_ERROR(deps_.versions->DropForgotten());
-  if (with_probes.empty()) return absl::OkStatus();
-  return deps_.store->Transact([&](store::Transaction& transaction) -> absl::Status {
-    for (const int64_t sequence : with_probes) {
-      IMPRINT_RETURN_IF_ERROR(deps_.log->StageDropProbes(transaction, sequence));
-    }
-    return absl::OkStatus();
-  });
+  const absl::Status dropped =
+      deps_.store->Transact([&](store::Transaction& transaction) -> absl::Status {
+        for (const int64_t sequence : with_probes) {
+          IMPRINT_RETURN_IF_ERROR(deps_.log->StageDropProbes(transaction, sequence));
+        }
+        return absl::OkStatus();
+      });
+  if (dropped.ok()) deps_.log->CloseTombstones(gone);
+  return dropped;
 }
 
 absl::Status Updater::FallBack(store::JobRecord& job, store::StoredJobState state,

@@ -352,8 +352,11 @@ void Updater::Postpone() {
   retry_at_ = deps_.clock->Now() + backoff_;
 }
 
-void Updater::Count(const char* result) const {
-  if (deps_.metrics != nullptr) deps_.metrics->jobs.at(result)->Increment();
+void Updater::Count(const std::string& result) const {
+  if (deps_.metrics == nullptr) return;
+  deps_.metrics->jobs.at(result)->Increment();
+  if (result == "committed") deps_.metrics->failed_in_a_row->Set(0);
+  if (result == "rejected" || result == "failed") deps_.metrics->failed_in_a_row->Increment();
 }
 
 }  // namespace imprint::update

@@ -15,6 +15,7 @@ namespace {
 
 using ::imprint::testing::HasCode;
 using ::imprint::testing::IsError;
+using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
@@ -289,6 +290,44 @@ TEST_F(ForgetTest, ForgottenOneIsForgottenStill) {
 
   EXPECT_EQ(again.experiences.size(), 1u);
   EXPECT_FALSE(again.rebuild);
+}
+
+// Each GetStatus, sweep and commit went over all that was ever forgotten.
+TEST_F(ForgetTest, WhatIsGoneIsLookedAtNoMore) {
+  Start();
+  const std::vector<int64_t> sequences = Learn(2);
+  const int64_t waiting = server_->Inject(1)[0];
+  learner().Block();
+
+  Forget(waiting);
+  Forget(sequences[0]);
+  EXPECT_THAT(server_->log_->OpenTombstones(), Contains(sequences[0]));
+  learner().Release();
+  ASSERT_TRUE(AwaitGone());
+
+  EXPECT_TRUE(Eventually([&] { return server_->log_->OpenTombstones().empty(); }));
+  // A start looks at all of them once.
+  Open();
+  EXPECT_THAT(server_->log_->OpenTombstones(), ElementsAre(sequences[0], waiting));
+  Start();
+  EXPECT_TRUE(Eventually([&] { return server_->log_->OpenTombstones().empty(); }));
+}
+
+// No interruption tells the job: its own transaction has to see it.
+TEST_F(ForgetTest, WhatIsForgottenAtTheLastMomentIsNotCommitted) {
+  Start();
+  const std::vector<int64_t> sequences = server_->Inject(2);
+  bool forgotten = false;
+  server_->on_job = [&](const store::JobRecord& job) {
+    if (job.state() != store::STORED_JOB_STATE_PUBLISHING || forgotten) return;
+    forgotten = true;
+    IMPRINT_EXPECT_OK(server_->log_->Forget({sequences[0]}, "", [](int64_t) { return false; }));
+  };
+  RunNow();
+
+  ASSERT_TRUE(server_->AwaitState(1, kCommitted));
+  EXPECT_EQ(server_->Jobs()[0].attempt(), 2);
+  EXPECT_THAT(versions().Contained(), ElementsAre(sequences[1]));
 }
 
 TEST_F(ForgetTest, ExpiredOneIsForgottenAlsoAfterARestart) {

@@ -51,6 +51,16 @@ class GateTest : public ::testing::Test {
     return sequence;
   }
 
+  void PutRetentionProbe(const std::string& question) {
+    IMPRINT_EXPECT_OK(store_->Transact([&](store::Transaction& transaction) {
+      store::ProbeRecord probe = fakes::ProbeOf(0);
+      probe.set_id(transaction.NextProbe());
+      probe.set_question(question);
+      transaction.PutProbe(probe);
+      return absl::OkStatus();
+    }));
+  }
+
   // A candidate that knows each place as well as said.
   static engine::SharedVersion Candidate(const std::map<int64_t, double>& knowledge) {
     auto adapter = std::make_shared<model::Adapter>();
@@ -115,6 +125,26 @@ TEST_F(GateTest, ExperienceWithoutProbesIsUnmeasurableAndPasses) {
   EXPECT_TRUE(verdict.passed) << verdict.message;
   EXPECT_EQ(verdict.report.unmeasurable(), 1);
   EXPECT_FALSE(verdict.report.has_efficacy());
+}
+
+// Probes that were added with `imprint probes add QUESTION` were never asked by the gate.
+TEST_F(GateTest, MovedAnswerToARetentionProbeIsRejectedNamingIt) {
+  const int64_t a = Put();
+  PutRetentionProbe("What is the capital of France?");
+  options_.max_retention_kl = 100;
+  const engine::SharedVersion kept = Candidate({{a, 1}});
+  const engine::SharedVersion moved = Candidate({{a, 1}, {fakes::kRetentionPlace, 1.2}});
+
+  IMPRINT_ASSERT_OK_AND_ASSIGN(const GateVerdict good, Judge(kept, {a}));
+  IMPRINT_ASSERT_OK_AND_ASSIGN(const GateVerdict bad, Judge(moved, {a}));
+
+  EXPECT_TRUE(good.passed) << good.message;
+  EXPECT_NEAR(good.report.retention_probe_kl(), 0, 1e-3);
+  EXPECT_FALSE(bad.passed);
+  EXPECT_EQ(bad.reason, "retention");
+  EXPECT_THAT(bad.message,
+              AllOf(HasSubstr("What is the capital of France?"), HasSubstr("--gate.max_probe_kl")));
+  EXPECT_GT(bad.report.retention_probe_kl(), options_.max_probe_kl);
 }
 
 TEST_F(GateTest, LostRetentionIsRejectedWithFigureAndFlag) {

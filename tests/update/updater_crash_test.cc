@@ -102,6 +102,29 @@ TEST_F(UpdaterCrashTest, CrashBetweenTheCommitAndTheSwitchOfTheEngine) {
   EXPECT_EQ(server_->Jobs()[0].attempt(), 1);
 }
 
+// A cancel was answered with OK, and then lost with the step that was to end first.
+TEST_F(UpdaterCrashTest, AcknowledgedCancelOfARunningJobSurvivesACrash) {
+  absl::Notification cancelled;
+  server_->train_ = [&cancelled](const model::Adapter*, const DistillInput&, const auto&,
+                                 const auto&) -> absl::StatusOr<DistillResult> {
+    cancelled.WaitForNotification();
+    return absl::CancelledError("a long step is over");
+  };
+  Start();
+  const int64_t sequence = server_->Inject(1)[0];
+  RunNow();
+  ASSERT_TRUE(server_->AwaitState(1, store::STORED_JOB_STATE_TRAINING));
+
+  IMPRINT_ASSERT_OK(updater().Cancel(1));
+  Crash();
+  cancelled.Notify();
+  OpenCrashed();
+
+  EXPECT_EQ(server_->Jobs()[0].state(), store::STORED_JOB_STATE_CANCELLED);
+  EXPECT_EQ(server_->StateOf(sequence), store::STORED_STATE_HELD);
+  EXPECT_EQ(versions().current()->number, 0);
+}
+
 TEST_F(UpdaterCrashTest, CrashAfterARejectionStillEndsWithThePoisonAlone) {
   Start();
   const std::vector<int64_t> sequences = server_->Inject(4);

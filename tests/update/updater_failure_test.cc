@@ -65,6 +65,23 @@ TEST_F(UpdaterFailureTest, PoisonInABatchOfGoodOnesIsQuarantinedAlone) {
 }
 
 // The halves of a half commit before the other half, which was planned earlier.
+TEST_F(UpdaterFailureTest, FailuresInARowEndWithACommit) {
+  Start();
+  const prometheus::Gauge& in_a_row = *server_->metrics_.update()->failed_in_a_row;
+  for (int count = 1; count <= 2; ++count) {
+    const std::vector<int64_t> poison = server_->Inject(1);
+    learner().LoseRetentionFrom({poison[0]});
+    RunNow();
+    ASSERT_TRUE(server_->AwaitState(count, kRejected));
+    EXPECT_EQ(in_a_row.Value(), count);
+  }
+
+  server_->Inject(1);
+  RunNow();
+
+  EXPECT_TRUE(Eventually([&] { return in_a_row.Value() == 0; }));
+}
+
 TEST_F(UpdaterFailureTest, VersionNumbersGrowFromParentToChildWhateverWasPlannedFirst) {
   Start();
   const std::vector<int64_t> sequences = server_->Inject(4);

@@ -95,7 +95,7 @@ class Server {
                          },
                      .replay_share = 1,
                      .rebuild = rebuild_,
-                     .metrics = nullptr,
+                     .metrics = metrics_.update(),
                      .clock = clock_,
                      .train =
                          [this](const model::Adapter* start, const DistillInput& input,
@@ -196,6 +196,7 @@ class Server {
   SchedulerOptions options_;
   RebuildOptions rebuild_;
   Listener on_job;  // set before Start
+  metrics::Metrics metrics_;
   fakes::FakeEngine engine_{fakes::LogProbOfKnowledge};
   fakes::FakeLearner learner_;
   generator::RetentionText retention_;
