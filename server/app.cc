@@ -76,6 +76,9 @@ absl::Status App::LoadModel() {
         " tokens, but the model's vocabulary ends at ", config.vocab_size,
         ": they are not of the same model"));
   }
+  // Without it no update could ever begin.
+  IMPRINT_RETURN_IF_ERROR(
+      generator::CheckRetentionOptions(options_.retention, config.max_positions, *text_));
   IMPRINT_ASSIGN_OR_RETURN(model_fingerprint_, model::ModelFingerprint(options_.model));
   spdlog::info("model {}: {} of {} layers on {}, {}, {} threads", options_.model.string(),
                config.architecture, config.layers, options_.device, options_.dtype, threads);
@@ -178,6 +181,8 @@ absl::Status App::Listen() {
   AddExperienceMetrics(log_.get(), clock_, &metrics_);
   AddVersionMetrics(versions_.get(), &metrics_);
   AddStoreMetrics(store_.get(), &metrics_);
+  AddDiskMetrics(options_.data_dir, &metrics_);
+  AddLimits(options_, &metrics_);
   int metrics_port = 0;
   if (!options_.metrics_listen.empty()) {
     IMPRINT_ASSIGN_OR_RETURN(metrics_port, metrics_.Listen(options_.metrics_listen));
@@ -205,11 +210,13 @@ rpc::ServiceDeps App::MakeServiceDeps() {
   deps.quick = quick_pool_.get();
   deps.slow = slow_pool_.get();
   deps.clock = clock_;
+  deps.engine_metrics = metrics_.engine();
   deps.limits = options_.limits;
   deps.limits.vocab_size = static_cast<int32_t>(weights_->config.vocab_size);
+  deps.limits.window = static_cast<int32_t>(weights_->config.max_positions);
   deps.query = options_.query;
-  deps.query.window = static_cast<int32_t>(weights_->config.max_positions);
   deps.info = {.model = ModelName(options_.model),
+               .model_folder = options_.model,
                .device = options_.device,
                .dtype = options_.dtype,
                .version = ServerVersion(),

@@ -241,6 +241,8 @@ void AddUpdateFlags(CLI::App* app, ServerOptions* options) {
   FlagGroup gate(app, "The gate before a publish");
   gate.Add("--gate.max_retention_kl", options->gate.max_retention_kl, 0, 100,
            "KL from the base model on retention text, nats per token");
+  gate.Add("--gate.max_probe_kl", options->gate.max_probe_kl, 0, 1000,
+           "how far the answer to any retention probe may move, nats per token");
   gate.Add("--gate.min_efficacy", options->gate.min_efficacy, -100, 1,
            "mean efficacy that new experiences must reach");
   gate.Add("--gate.max_earlier_loss", options->gate.max_earlier_loss, 0, 100,

@@ -4,8 +4,11 @@
 #include "server/server_metrics.h"
 
 #include <algorithm>
+#include <cstdint>
+#include <limits>
 #include <optional>
 #include <string>
+#include <system_error>
 
 #include "absl/time/time.h"
 
@@ -58,11 +61,51 @@ void AddStoreMetrics(const store::Store* store, metrics::Metrics* metrics) {
                             read("rocksdb.cur-size-all-mem-tables"));
   metrics->AddCallbackGauge("imprint_rocksdb_estimated_keys", "RocksDB's estimate of its keys.", {},
                             read("rocksdb.estimate-num-keys"));
+  metrics->AddCallbackGauge("imprint_rocksdb_block_cache_bytes", "Bytes in RocksDB's block cache.",
+                            {}, read("rocksdb.block-cache-usage"));
+  metrics->AddCallbackGauge("imprint_rocksdb_pending_compaction_bytes",
+                            "RocksDB's estimate of what it still has to compact.", {},
+                            read("rocksdb.estimate-pending-compaction-bytes"));
+  metrics->AddCallbackGauge("imprint_rocksdb_write_stopped",
+                            "1 while RocksDB takes no writes, since compaction is behind.", {},
+                            read("rocksdb.is-write-stopped"));
   metrics->AddCallbackGauge("imprint_rocksdb_running_compactions", "Compactions that run now.", {},
                             read("rocksdb.num-running-compactions"));
   metrics->AddCallbackCounter("imprint_rocksdb_background_errors_total",
                               "Errors of RocksDB's background work.", {},
                               read("rocksdb.background-errors"));
+}
+
+void AddDiskMetrics(const std::filesystem::path& data_dir, metrics::Metrics* metrics) {
+  using std::filesystem::space_info;
+  auto read = [data_dir](std::uintmax_t space_info::* field) {
+    return [data_dir, field] {
+      std::error_code error;
+      const space_info space = std::filesystem::space(data_dir, error);
+      // 0 would be a full disk.
+      return error ? std::numeric_limits<double>::quiet_NaN() : static_cast<double>(space.*field);
+    };
+  };
+  metrics->AddCallbackGauge("imprint_data_free_bytes",
+                            "Bytes that the server may still write where --data_dir is.", {},
+                            read(&space_info::available));
+  metrics->AddCallbackGauge("imprint_data_size_bytes",
+                            "Size of the file system that --data_dir is on.", {},
+                            read(&space_info::capacity));
+}
+
+void AddLimits(const ServerOptions& options, metrics::Metrics* metrics) {
+  auto add = [metrics](const char* name, const char* help, double limit) {
+    metrics->AddCallbackGauge(name, help, {}, [limit] { return limit; });
+  };
+  add("imprint_limit_retention_kl_nats", "--gate.max_retention_kl: beyond it nothing is published.",
+      options.gate.max_retention_kl);
+  add("imprint_limit_kv_tokens", "--serve.kv_tokens: tokens of keys and values that fit.",
+      static_cast<double>(options.engine.kv_tokens));
+  add("imprint_limit_queries_running", "--serve.max_running: sequences that run at once.",
+      options.engine.max_running);
+  add("imprint_limit_queries_waiting", "--serve.max_waiting: more are refused.",
+      options.engine.max_waiting);
 }
 
 void AddBuildInfo(const rpc::ServerInfo& info, metrics::Metrics* metrics) {

@@ -94,6 +94,9 @@ UpdateMetrics MakeUpdateMetrics(Maker make) {
     update.rejected[reason] = make.Counter(
         "imprint_jobs_rejected_total", "Update jobs that the gate rejected.", {{"reason", reason}});
   }
+  update.failed_in_a_row =
+      make.Gauge("imprint_jobs_failed_in_a_row",
+                 "Update jobs rejected or failed since the last commit, or since the start.");
   for (const char* phase : {"plan", "train", "gate", "publish"}) {
     update.phase_seconds[phase] =
         make.Histogram("imprint_job_phase_seconds", "One phase of an update job.", PhaseSeconds(),
@@ -108,18 +111,18 @@ UpdateMetrics MakeUpdateMetrics(Maker make) {
   update.efficacy =
       make.Gauge("imprint_publish_efficacy_ratio",
                  "Mean efficacy of the new experiences of the current version when it was "
-                 "published.");
+                 "published; NaN: not measurable.");
   update.earlier_efficacy =
       make.Gauge("imprint_publish_earlier_efficacy_ratio",
-                 "Mean efficacy of the sampled earlier experiences in the last publish.");
+                 "Mean efficacy of the sampled earlier experiences in the current version when it "
+                 "was published; NaN: none was measured.");
   update.retention_kl =
       make.Gauge("imprint_publish_retention_kl_nats",
                  "KL of the current version from the base model on held-out retention "
                  "text, in nats per token.");
   update.retention_perplexity_ratio =
       make.Gauge("imprint_publish_retention_perplexity_ratio",
-                 "Perplexity of the last published version over the base model's, on the same "
-                 "text.");
+                 "Perplexity of the current version over the base model's, on the same text.");
   update.live_version =
       make.Gauge("imprint_live_version", "Number of the current version; 0 is the base model.");
   update.swap_seconds = make.Histogram("imprint_swap_seconds",

@@ -46,13 +46,14 @@ struct UpdateMetrics {
   std::map<std::string, prometheus::Counter*> jobs;
   // By reason: "retention", "efficacy", "earlier", "nan".
   std::map<std::string, prometheus::Counter*> rejected;
+  prometheus::Gauge* failed_in_a_row;
   // By phase: "plan", "train", "gate", "publish".
   std::map<std::string, prometheus::Histogram*> phase_seconds;
   prometheus::Counter* trained_tokens;
   prometheus::Gauge* running;
   prometheus::Gauge* paused;
   prometheus::Gauge* loss;
-  // Of the last publish.
+  // Of the current version's publish. NaN: could not be measured.
   prometheus::Gauge* efficacy;
   prometheus::Gauge* earlier_efficacy;
   prometheus::Gauge* retention_kl;

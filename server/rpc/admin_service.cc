@@ -16,6 +16,7 @@
 #include "server/rpc/convert.h"
 #include "server/rpc/errors.h"
 #include "server/rpc/event_stream.h"
+#include "server/rpc/export_stream.h"
 #include "server/rpc/lookup.h"
 #include "server/rpc/page_token.h"
 #include "server/rpc/probe_calls.h"
@@ -26,6 +27,9 @@ namespace imprint::rpc {
 namespace {
 
 using google::protobuf::util::TimeUtil;
+
+// Rows of jobs read at once: one may name a hundred thousand experiences.
+constexpr int kReadAhead = 32;
 
 absl::Status GetStatus(const ServiceDeps& deps, v1::GetStatusResponse* response) {
   response->set_version(deps.versions->current()->number);
@@ -56,6 +60,10 @@ absl::Status GetStatus(const ServiceDeps& deps, v1::GetStatusResponse* response)
   const engine::EngineLoad load = deps.engine->load();
   response->set_running_queries(load.running);
   response->set_waiting_queries(load.waiting);
+  if (const metrics::EngineMetrics* counted = deps.engine_metrics) {
+    response->set_prompt_tokens(static_cast<int64_t>(counted->prompt_tokens->Value()));
+    response->set_output_tokens(static_cast<int64_t>(counted->output_tokens->Value()));
+  }
   response->set_model(deps.info.model);
   response->set_device(deps.info.device);
   response->set_dtype(deps.info.dtype);
@@ -67,21 +75,29 @@ absl::Status GetStatus(const ServiceDeps& deps, v1::GetStatusResponse* response)
 absl::Status ListJobs(const ServiceDeps& deps, const v1::ListJobsRequest& request,
                       v1::ListJobsResponse* response) {
   IMPRINT_ASSIGN_OR_RETURN(Page page, ParsePage("jobs", request.page_size(), request.page_token()));
-  IMPRINT_ASSIGN_OR_RETURN(std::vector<store::JobRecord> jobs,
-                           deps.store->ListJobs(page.position.value_or(0), page.size + 1));
   const std::optional<update::Updater::Running> running = deps.updater->running();
-  const size_t count = std::min(jobs.size(), static_cast<size_t>(page.size));
-  for (size_t i = 0; i < count; ++i) *response->add_jobs() = ToProto(jobs[i], running);
-  if (jobs.size() > count) {
-    response->set_next_page_token(MakePageToken("jobs", jobs[count - 1].id()));
+  PageRoom room(page.size);
+  int64_t before = page.position.value_or(0);
+  while (true) {
+    IMPRINT_ASSIGN_OR_RETURN(const std::vector<store::JobRecord> records,
+                             deps.store->ListJobs(before, kReadAhead));
+    if (records.empty()) return absl::OkStatus();
+    for (const store::JobRecord& record : records) {
+      v1::Job job = ToProto(record, running);
+      if (!room.Take(job.ByteSizeLong())) {
+        response->set_next_page_token(MakePageToken("jobs", before));
+        return absl::OkStatus();
+      }
+      *response->add_jobs() = std::move(job);
+      before = record.id();
+    }
   }
-  return absl::OkStatus();
 }
 
 absl::Status GetJob(const ServiceDeps& deps, int64_t id, v1::Job* job) {
   IMPRINT_ASSIGN_OR_RETURN(store::JobRecord record,
                            Found(deps.store->GetJob(id), ToAbsl(kJobs), id, kReasonJobNotFound));
-  *job = ToProto(record, deps.updater->running());
+  *job = ToProto(record, deps.updater->running(), kNamesInOne);
   return absl::OkStatus();
 }
 
@@ -141,9 +157,10 @@ absl::Status ListVersions(const ServiceDeps& deps, const v1::ListVersionsRequest
   IMPRINT_ASSIGN_OR_RETURN(std::vector<store::VersionRecord> records, deps.store->ListVersions());
   const int64_t current = deps.versions->current()->number;
   const std::vector<int64_t> live = deps.versions->Live();
+  PageRoom room(page.size);
   auto add = [&](int64_t number, v1::Version version) {
     if (page.position.has_value() && number >= *page.position) return true;
-    if (response->versions_size() >= page.size) {
+    if (!room.Take(version.ByteSizeLong())) {
       response->set_next_page_token(
           MakePageToken("versions", response->versions().rbegin()->number()));
       return false;
@@ -303,6 +320,11 @@ grpc::ServerUnaryReactor* AdminServiceImpl::ReleaseExperience(
 grpc::ServerWriteReactor<v1::StreamEventsResponse>* AdminServiceImpl::StreamEvents(
     grpc::CallbackServerContext*, const v1::StreamEventsRequest* request) {
   return EventStream::Make(deps_.events, request->after_id());
+}
+
+grpc::ServerWriteReactor<v1::ExportVersionResponse>* AdminServiceImpl::ExportVersion(
+    grpc::CallbackServerContext*, const v1::ExportVersionRequest* request) {
+  return ExportStream::Make(&deps_, *request, &exporting_);
 }
 
 }  // namespace imprint::rpc

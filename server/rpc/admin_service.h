@@ -6,6 +6,8 @@
 #ifndef IMPRINT_SERVER_RPC_ADMIN_SERVICE_H_
 #define IMPRINT_SERVER_RPC_ADMIN_SERVICE_H_
 
+#include <atomic>
+
 #include "imprint/v1/admin_service.grpc.pb.h"
 #include "server/rpc/service_deps.h"
 
@@ -66,9 +68,13 @@ class AdminServiceImpl final : public v1::AdminService::CallbackService {
                                               v1::ReleaseExperienceResponse* response) override;
   grpc::ServerWriteReactor<v1::StreamEventsResponse>* StreamEvents(
       grpc::CallbackServerContext* context, const v1::StreamEventsRequest* request) override;
+  grpc::ServerWriteReactor<v1::ExportVersionResponse>* ExportVersion(
+      grpc::CallbackServerContext* context, const v1::ExportVersionRequest* request) override;
 
  private:
   const ServiceDeps& deps_;
+  // One at a time: a version that is not live is merged for it.
+  std::atomic<bool> exporting_{false};
 };
 
 }  // namespace imprint::rpc

@@ -4,6 +4,8 @@
 #include "server/rpc/convert.h"
 
 #include <algorithm>
+#include <map>
+#include <vector>
 
 #include "absl/time/time.h"
 #include "common/resource_name.h"
@@ -107,7 +109,16 @@ v1::JobProgress ToProto(const update::DistillProgress& progress) {
   return proto;
 }
 
-v1::JobReport ToProto(const store::JobRecord& job, const store::JobReportRecord& record) {
+// What a job trains: new experiences first, then those that it trains again; the first
+// `max_names` of them.
+std::vector<int64_t> TrainedBy(const store::JobRecord& job, int max_names) {
+  std::vector<int64_t> sequences(job.sequences().begin(), job.sequences().end());
+  sequences.insert(sequences.end(), job.rebuilt().begin(), job.rebuilt().end());
+  sequences.resize(std::min(sequences.size(), static_cast<size_t>(max_names)));
+  return sequences;
+}
+
+v1::JobReport ToProto(const store::JobReportRecord& record, const std::vector<int64_t>& trained) {
   v1::JobReport proto;
   if (record.has_efficacy()) proto.set_efficacy(record.efficacy());
   proto.set_unmeasurable_experiences(record.unmeasurable());
@@ -117,13 +128,20 @@ v1::JobReport ToProto(const store::JobRecord& job, const store::JobReportRecord&
   proto.set_steps(record.steps());
   proto.set_trained_tokens(record.trained_tokens());
   *proto.mutable_phase_seconds() = record.phase_seconds();
-  for (const auto* sequences : {&job.sequences(), &job.rebuilt()}) {
-    for (int64_t sequence : *sequences) {
-      v1::ExperienceEfficacy& added = *proto.add_experience_efficacies();
-      added.set_experience(FormatResourceName(kExperiences, sequence));
-      auto measured = record.experience_efficacies().find(sequence);
-      if (measured != record.experience_efficacies().end()) added.set_efficacy(measured->second);
-    }
+  for (const int64_t sequence : trained) {
+    v1::ExperienceEfficacy& added = *proto.add_experience_efficacies();
+    added.set_experience(FormatResourceName(kExperiences, sequence));
+    auto measured = record.experience_efficacies().find(sequence);
+    if (measured != record.experience_efficacies().end()) added.set_efficacy(measured->second);
+  }
+  if (record.has_retention_probe_kl()) proto.set_retention_probe_kl(record.retention_probe_kl());
+  // protobuf's maps have no order.
+  const std::map<int64_t, double> earlier(record.earlier_efficacies().begin(),
+                                          record.earlier_efficacies().end());
+  for (const auto& [sequence, efficacy] : earlier) {
+    v1::ExperienceEfficacy& added = *proto.add_earlier_experience_efficacies();
+    added.set_experience(FormatResourceName(kExperiences, sequence));
+    added.set_efficacy(efficacy);
   }
   if (record.has_forgotten_efficacy()) proto.set_forgotten_efficacy(record.forgotten_efficacy());
   return proto;
@@ -286,7 +304,7 @@ v1::ProbeResult ToProto(const probe::ProbeScore& score, int64_t version) {
 }
 
 v1::Job ToProto(const store::JobRecord& record,
-                const std::optional<update::Updater::Running>& running) {
+                const std::optional<update::Updater::Running>& running, int max_names) {
   v1::Job proto;
   proto.set_name(FormatResourceName(kJobs, record.id()));
   proto.set_state(ToProto(record.state()));
@@ -294,21 +312,23 @@ v1::Job ToProto(const store::JobRecord& record,
   proto.set_parent_version(record.parent_version());
   // A version that was only reserved is nobody's business.
   if (record.state() == store::STORED_JOB_STATE_COMMITTED) proto.set_version(record.version());
-  for (int64_t sequence : record.sequences()) {
-    proto.add_experiences(FormatResourceName(kExperiences, sequence));
+  const std::vector<int64_t> trained = TrainedBy(record, max_names);
+  for (const int64_t sequence : trained) {
+    const bool is_new = proto.experiences_size() < record.sequences_size();
+    *(is_new ? proto.add_experiences() : proto.add_rebuilt_experiences()) =
+        FormatResourceName(kExperiences, sequence);
   }
+  proto.set_experience_count(record.sequences_size());
+  proto.set_rebuilt_experience_count(record.rebuilt_size());
   proto.set_kind(ToProto(record.kind()));
   proto.set_trigger(ToProto(record.trigger()));
-  for (int64_t sequence : record.rebuilt()) {
-    proto.add_rebuilt_experiences(FormatResourceName(kExperiences, sequence));
-  }
   *proto.mutable_create_time() = ToTimestamp(record.create_time_micros());
   *proto.mutable_update_time() = ToTimestamp(record.update_time_micros());
   proto.set_attempt(record.attempt());
   if (running.has_value() && running->job.id() == record.id()) {
     *proto.mutable_progress() = ToProto(running->progress);
   }
-  if (record.has_report()) *proto.mutable_report() = ToProto(record, record.report());
+  if (record.has_report()) *proto.mutable_report() = ToProto(record.report(), trained);
   return proto;
 }
 

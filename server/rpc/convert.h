@@ -43,9 +43,16 @@ v1::StoredTarget ToProto(const store::TargetRecord& record);
 v1::Probe ToProto(const store::ProbeRecord& record);
 v1::ProbeResult ToProto(const probe::ProbeScore& score, int64_t version);
 
-// `running`: what the updater says of the job that runs now, if any.
+// Experiences that a job names in a list and in an event; its counts are of all.
+inline constexpr int kNamesInLists = 100;
+// Where it is alone: some 4 MiB with the efficacy of each, which is what clients receive by
+// default.
+inline constexpr int kNamesInOne = 50'000;
+// `running`: what the updater says of the job that runs now, if any. Names the first `max_names`
+// of its experiences.
 v1::Job ToProto(const store::JobRecord& record,
-                const std::optional<update::Updater::Running>& running);
+                const std::optional<update::Updater::Running>& running,
+                int max_names = kNamesInLists);
 
 v1::RebuildCost ToProto(const update::RebuildCost& cost);
 

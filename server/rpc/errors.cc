@@ -3,6 +3,7 @@
 
 #include "server/rpc/errors.h"
 
+#include <cstdint>
 #include <optional>
 #include <utility>
 
@@ -18,6 +19,7 @@ namespace {
 // Payloads of absl::Status that become details.
 constexpr char kErrorInfoUrl[] = "type.googleapis.com/google.rpc.ErrorInfo";
 constexpr char kBadRequestUrl[] = "type.googleapis.com/google.rpc.BadRequest";
+constexpr absl::string_view kCutMark = "...";
 
 template <typename Message>
 Message PayloadOrDefault(const absl::Status& status, const char* url) {
@@ -26,6 +28,12 @@ Message PayloadOrDefault(const absl::Status& status, const char* url) {
     message.ParseFromString(std::string(*payload));
   }
   return message;
+}
+
+// Cut where it is too long, and says so.
+std::string Cut(absl::string_view text, size_t max_bytes) {
+  if (text.size() <= max_bytes) return std::string(text);
+  return absl::StrCat(Shortened(text, max_bytes - kCutMark.size()), kCutMark);
 }
 
 // How long a client should wait before it tries again; nullopt where that does not help.
@@ -53,18 +61,27 @@ absl::Status WithReason(absl::Status status, absl::string_view reason,
   return status;
 }
 
+std::string Shortened(absl::string_view text, size_t max_bytes) {
+  if (text.size() <= max_bytes) return std::string(text);
+  size_t end = max_bytes;
+  // A byte that goes on with a character of UTF-8 is 10xxxxxx.
+  while (end > 0 && (static_cast<uint8_t>(text[end]) & 0xC0) == 0x80) --end;
+  return std::string(text.substr(0, end));
+}
+
 absl::Status FieldError(absl::string_view field, absl::string_view description) {
   FieldErrors errors;
-  errors.Add(std::string(field), std::string(description));
+  errors.Add(field, description);
   return errors.ToStatus();
 }
 
-void FieldErrors::Add(std::string field, std::string description) {
-  violations_.push_back({std::move(field), std::move(description)});
+void FieldErrors::Add(absl::string_view field, absl::string_view description) {
+  if (++count_ > kMaxViolations) return;
+  violations_.push_back({Cut(field, kMaxFieldBytes), Cut(description, kMaxDescriptionBytes)});
 }
 
-void FieldErrors::AddIfError(std::string field, const absl::Status& status) {
-  if (!status.ok()) Add(std::move(field), std::string(status.message()));
+void FieldErrors::AddIfError(absl::string_view field, const absl::Status& status) {
+  if (!status.ok()) Add(field, status.message());
 }
 
 absl::Status FieldErrors::ToStatus() const {
@@ -77,8 +94,11 @@ absl::Status FieldErrors::ToStatus() const {
   }
   const Violation& first = violations_.front();
   std::string message = absl::StrCat(first.field, ": ", first.description);
-  if (violations_.size() > 1) {
-    absl::StrAppend(&message, " (and ", violations_.size() - 1, " more)");
+  if (count_ > 1) {
+    absl::StrAppend(&message, " (and ", count_ - 1, " more",
+                    count_ > kMaxViolations
+                        ? absl::StrCat(", of which ", kMaxViolations - 1, " are listed)")
+                        : ")");
   }
   absl::Status status = WithReason(absl::InvalidArgumentError(message), kReasonInvalidField,
                                    {{"field", first.field}});
@@ -88,9 +108,10 @@ absl::Status FieldErrors::ToStatus() const {
 
 grpc::Status ToGrpcStatus(const absl::Status& status) {
   if (status.ok()) return grpc::Status::OK;
+  const std::string message = Cut(status.message(), kMaxMessageBytes);
   google::rpc::Status details;
   details.set_code(static_cast<int>(status.code()));
-  details.set_message(std::string(status.message()));
+  details.set_message(message);
 
   auto info = PayloadOrDefault<google::rpc::ErrorInfo>(status, kErrorInfoUrl);
   info.set_domain(kErrorDomain);
@@ -108,7 +129,7 @@ grpc::Status ToGrpcStatus(const absl::Status& status) {
         static_cast<int32_t>(absl::ToInt64Nanoseconds(*delay % absl::Seconds(1))));
     details.add_details()->PackFrom(retry);
   }
-  return grpc::Status(static_cast<grpc::StatusCode>(status.code()), std::string(status.message()),
+  return grpc::Status(static_cast<grpc::StatusCode>(status.code()), message,
                       details.SerializeAsString());
 }
 

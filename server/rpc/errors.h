@@ -7,6 +7,8 @@
 #ifndef IMPRINT_SERVER_RPC_ERRORS_H_
 #define IMPRINT_SERVER_RPC_ERRORS_H_
 
+#include <cstddef>
+#include <cstdint>
 #include <map>
 #include <string>
 #include <vector>
@@ -43,12 +45,23 @@ absl::Status WithReason(absl::Status status, absl::string_view reason,
 // INVALID_ARGUMENT about one field, named as in the request ("messages[2].role").
 absl::Status FieldError(absl::string_view field, absl::string_view description);
 
-// Collects all that is wrong with a request, so that its caller learns it at once.
+// The first characters of `text`, whole ones, in at most `max_bytes`.
+std::string Shortened(absl::string_view text, size_t max_bytes);
+
+// Details travel in trailing metadata, of which clients take some 8 KiB by default: more of them
+// would hide the error itself.
+inline constexpr int kMaxViolations = 20;
+inline constexpr size_t kMaxFieldBytes = 100;
+inline constexpr size_t kMaxDescriptionBytes = 160;
+inline constexpr size_t kMaxMessageBytes = 1024;
+
+// Collects what is wrong with a request, so that its caller learns it at once: the first
+// kMaxViolations, each cut where it is too long, and how many more there are.
 class FieldErrors {
  public:
-  void Add(std::string field, std::string description);
+  void Add(absl::string_view field, absl::string_view description);
   // Takes INVALID_ARGUMENT's message as the description; OK adds nothing.
-  void AddIfError(std::string field, const absl::Status& status);
+  void AddIfError(absl::string_view field, const absl::Status& status);
   // OK when nothing was added.
   absl::Status ToStatus() const;
 
@@ -58,9 +71,10 @@ class FieldErrors {
     std::string description;
   };
   std::vector<Violation> violations_;
+  int64_t count_ = 0;  // with those beyond kMaxViolations
 };
 
-// With its details serialized as gRPC carries them.
+// With its details serialized as gRPC carries them; the message is cut at kMaxMessageBytes.
 grpc::Status ToGrpcStatus(const absl::Status& status);
 
 }  // namespace imprint::rpc

@@ -58,10 +58,10 @@ absl::StatusOr<EventHub::Entry> EventHub::After(int64_t id) const {
   }
   if (id == last_id_) return Entry();
   const int64_t oldest = last_id_ - static_cast<int64_t>(ring_.size()) + 1;
-  if (id + 1 < oldest || id > last_id_) {
+  if (id < oldest - 1 || id > last_id_) {
     return WithReason(
         absl::OutOfRangeError(absl::StrCat(
-            "event ", id + 1, " is not in memory; the events ", oldest, " to ", last_id_,
+            "the event after ", id, " is not in memory; the events ", oldest, " to ", last_id_,
             " are (ids start again with the server); list experiences and jobs, then stream from "
             "now on")),
         kReasonEventsDropped);

@@ -6,10 +6,19 @@
 #ifndef IMPRINT_SERVER_RPC_IMPRINT_SERVICE_H_
 #define IMPRINT_SERVER_RPC_IMPRINT_SERVICE_H_
 
+#include <functional>
+
 #include "imprint/v1/imprint_service.grpc.pb.h"
 #include "server/rpc/service_deps.h"
 
 namespace imprint::rpc {
+
+// Experiences that ListExperiences looks at for one page: where few of many fit the filter, a
+// page ends with fewer than asked for.
+inline constexpr int kMaxRowsPerPage = 10'000;
+// Of an answer with target sentences and probes: with what is around them it stays under what
+// clients receive by default (4 MiB).
+inline constexpr size_t kMaxFullBytes = size_t{3} << 20;
 
 class ImprintServiceImpl final : public v1::ImprintService::CallbackService {
  public:
@@ -39,7 +48,9 @@ class ImprintServiceImpl final : public v1::ImprintService::CallbackService {
                                    v1::ForgetExperienceResponse* response) const;
   absl::Status GetExperienceNow(const v1::GetExperienceRequest& request,
                                 v1::GetExperienceResponse* response) const;
+  absl::Status AddTargetsAndProbes(int64_t sequence, v1::Experience& experience) const;
   absl::Status ListExperiencesNow(const v1::ListExperiencesRequest& request,
+                                  const std::function<bool()>& cancelled,
                                   v1::ListExperiencesResponse* response) const;
 
   const ServiceDeps& deps_;

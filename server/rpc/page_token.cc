@@ -47,4 +47,12 @@ absl::StatusOr<Page> ParsePage(absl::string_view list, int page_size, const std:
                     "is not a next_page_token of this list with these filters; begin without one");
 }
 
+bool PageRoom::Take(size_t bytes) {
+  if (items_ == 0 || (!empty_ && bytes > bytes_)) return false;
+  --items_;
+  bytes_ -= std::min(bytes, bytes_);
+  empty_ = false;
+  return true;
+}
+
 }  // namespace imprint::rpc

@@ -10,6 +10,8 @@
 #include "common/resource_name.h"
 #include "common/status_macros.h"
 #include "server/rpc/convert.h"
+#include "server/rpc/validate.h"
+#include "spdlog/spdlog.h"
 
 namespace imprint::rpc {
 namespace {
@@ -18,8 +20,6 @@ namespace {
 constexpr int kMaxCandidates = 64;
 // The empty line between two contexts.
 constexpr int64_t kSeparatorTokens = 2;
-// No tokenizer's tokens are this long on average; a longer text need not be counted.
-constexpr int64_t kMaxBytesPerToken = 16;
 
 }  // namespace
 
@@ -34,8 +34,14 @@ absl::StatusOr<PendingExperiences> ChoosePending(const experience::ExperienceLog
   for (const store::ExperienceRecord& candidate : candidates) {
     std::string context = ExperienceText(candidate);
     if (static_cast<int64_t>(context.size()) > left * kMaxBytesPerToken) continue;
-    IMPRINT_ASSIGN_OR_RETURN(std::vector<int32_t> ids, text.EncodeContinuation(context));
-    const int64_t tokens = static_cast<int64_t>(ids.size()) + kSeparatorTokens;
+    const absl::StatusOr<std::vector<int32_t>> ids = text.EncodeContinuation(context);
+    if (!ids.ok()) {
+      // Not this query's fault. The generator will quarantine it, and say so louder.
+      spdlog::debug("experiences/{} cannot be pending: {}", candidate.sequence(),
+                    ids.status().ToString());
+      continue;
+    }
+    const int64_t tokens = static_cast<int64_t>(ids->size()) + kSeparatorTokens;
     if (tokens > left) continue;
     left -= tokens;
     chosen.contexts.push_back(std::move(context));

@@ -21,8 +21,8 @@ struct PendingExperiences {
   std::vector<std::string> names;
 };
 
-// Chosen newest first while they fit into `max_tokens` together; one that does not fit is
-// passed over.
+// Chosen newest first while they fit into `max_tokens` together; one that does not fit, or that
+// the tokenizer refuses, is passed over.
 absl::StatusOr<PendingExperiences> ChoosePending(const experience::ExperienceLog& log,
                                                  const text::TextModel& text,
                                                  const experience::Labels& labels,

@@ -113,10 +113,16 @@ absl::Status ListProbes(const ServiceDeps& deps, const v1::ListProbesRequest& re
                                 [after](const auto& probe) { return probe.id() <= after; }),
                  probes.end());
   }
-  const size_t count = std::min(probes.size(), static_cast<size_t>(page.size));
-  for (size_t i = 0; i < count; ++i) *response->add_probes() = ToProto(probes[i]);
-  if (probes.size() > count) {
-    response->set_next_page_token(MakePageToken(list, probes[count - 1].id()));
+  PageRoom room(page.size);
+  int64_t last = after;
+  for (const store::ProbeRecord& record : probes) {
+    v1::Probe probe = ToProto(record);
+    if (!room.Take(probe.ByteSizeLong())) {
+      response->set_next_page_token(MakePageToken(list, last));
+      break;
+    }
+    *response->add_probes() = std::move(probe);
+    last = record.id();
   }
   return absl::OkStatus();
 }

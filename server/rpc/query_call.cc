@@ -85,7 +85,7 @@ absl::StatusOr<engine::RequestHandle> QueryCall::StartChat() {
         PendingExperiences chosen,
         ChoosePending(*deps_->log, *deps_->text,
                       experience::Labels(pending.labels().begin(), pending.labels().end()),
-                      std::min(wanted, deps_->query.window / 2)));
+                      std::min(wanted, deps_->limits.window / 2)));
     chat.contexts = std::move(chosen.contexts);
     pending_experiences_ = std::move(chosen.names);
   }

@@ -7,6 +7,7 @@
 #define IMPRINT_SERVER_RPC_SERVICE_DEPS_H_
 
 #include <cstdint>
+#include <filesystem>
 #include <string>
 
 #include "absl/time/time.h"
@@ -14,6 +15,7 @@
 #include "server/engine/chat.h"
 #include "server/engine/engine.h"
 #include "server/experience/experience_log.h"
+#include "server/metrics/metrics.h"
 #include "server/probe/probe_maker.h"
 #include "server/probe/prober.h"
 #include "server/rpc/event_hub.h"
@@ -29,6 +31,8 @@ namespace imprint::rpc {
 // What GetStatus says of the server itself.
 struct ServerInfo {
   std::string model;
+  // Where the base was loaded from; exports take the small files from there.
+  std::filesystem::path model_folder;
   std::string device;
   std::string dtype;
   std::string version;
@@ -41,8 +45,6 @@ struct QueryLimits {
   // Pieces of an answer that wait for a slow reader before its query is ended
   // (--serve.max_outbox).
   int max_outbox = 1024;
-  // The model's window.
-  int32_t window = 0;
 };
 
 // All pointers outlive the services.
@@ -59,9 +61,12 @@ struct ServiceDeps {
   EventHub* events = nullptr;
   // For reads of the store and the start of queries: milliseconds.
   WorkerPool* quick = nullptr;
-  // For probes and rollbacks, which wait for the engine: seconds.
+  // For what goes over many rows, and for probes and rollbacks, which wait for the engine:
+  // seconds.
   WorkerPool* slow = nullptr;
   const Clock* clock = nullptr;
+  // What the engine counts; null: nothing is counted.
+  const metrics::EngineMetrics* engine_metrics = nullptr;
   Limits limits;
   QueryLimits query;
   ServerInfo info;

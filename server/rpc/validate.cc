@@ -39,10 +39,29 @@ void CheckBytes(const std::string& field, absl::string_view what, int64_t bytes,
                                   WithCommas(limits.max_inject_bytes), " (--inject.max_bytes)"));
 }
 
+// As CheckBytes, of what goes to the model. One that is only a little too long for its window is
+// told when its tokens are counted.
+void CheckPromptBytes(const std::string& field, absl::string_view what, int64_t bytes,
+                      const Limits& limits, FieldErrors* errors) {
+  const int64_t most = kMaxBytesPerToken * limits.window;
+  if (bytes > limits.max_inject_bytes || bytes <= most) {
+    return CheckBytes(field, what, bytes, limits, errors);
+  }
+  errors->Add(field, absl::StrCat(what, " is ", WithCommas(bytes), " bytes; the model's window is ",
+                                  WithCommas(limits.window), " tokens, which hold no more than ",
+                                  WithCommas(most)));
+}
+
 void CheckCount(const std::string& field, int count, int limit, FieldErrors* errors) {
   if (count > limit) {
     errors->Add(field, absl::StrCat("has ", count, " entries; the limit is ", limit));
   }
+}
+
+void CheckRequestId(const std::string& id, FieldErrors* errors) {
+  if (id.size() <= kMaxRequestIdBytes) return;
+  errors->Add("request_id",
+              absl::StrCat("is ", id.size(), " bytes; the limit is ", kMaxRequestIdBytes));
 }
 
 void CheckNotBlank(const std::string& field, const std::string& text, FieldErrors* errors) {
@@ -63,7 +82,7 @@ void CheckLabels(const std::string& field, const LabelMap& labels, FieldErrors* 
   std::set<std::string> keys;
   for (const auto& [key, value] : labels) keys.insert(key);
   for (const std::string& key : keys) {
-    const std::string shown = key.substr(0, kMaxLabelKeyBytes);
+    const std::string shown = Shortened(key, kMaxLabelKeyBytes);
     if (key.empty() || key.size() > kMaxLabelKeyBytes ||
         !std::all_of(key.begin(), key.end(), IsLabelCharacter)) {
       errors->Add(field, absl::StrCat("key \"", shown, "\" must be 1 to ", kMaxLabelKeyBytes,
@@ -92,7 +111,7 @@ void CheckMessages(const std::string& field, const Messages& messages, FieldErro
     const std::string at = absl::StrCat(field, "[", i, "]");
     if (message.role() != "system" && message.role() != "user" && message.role() != "assistant") {
       errors->Add(absl::StrCat(at, ".role"),
-                  absl::StrCat("is \"", message.role().substr(0, 32),
+                  absl::StrCat("is \"", Shortened(message.role(), 32),
                                "\"; give \"system\", \"user\" or \"assistant\""));
     } else if (message.role() == "system" && i > 0) {
       errors->Add(absl::StrCat(at, ".role"), "a system message must be the first one");
@@ -202,10 +221,7 @@ absl::Status ValidateInject(const v1::InjectContextRequest& request, const Limit
       errors.Add("content", "is empty; give text or conversation");
       break;
   }
-  if (request.request_id().size() > kMaxRequestIdBytes) {
-    errors.Add("request_id", absl::StrCat("is ", request.request_id().size(),
-                                          " bytes; the limit is ", kMaxRequestIdBytes));
-  }
+  CheckRequestId(request.request_id(), &errors);
   CheckLabels("labels", request.labels(), &errors);
   if (request.has_ttl() && (request.ttl().seconds() < 0 || request.ttl().nanos() < 0 ||
                             (request.ttl().seconds() == 0 && request.ttl().nanos() < 1000) ||
@@ -237,6 +253,7 @@ absl::Status ValidateForget(const v1::ForgetExperienceRequest& request) {
   if (request.name().empty() && request.request_id().empty() && request.labels().empty()) {
     errors.Add("name", "is empty; give a name, a request_id or labels");
   }
+  CheckRequestId(request.request_id(), &errors);
   CheckLabels("labels", request.labels(), &errors);
   if (!request.name().empty()) {
     errors.AddIfError("name", ParseResourceName(kExperiences, request.name()).status());
@@ -247,7 +264,7 @@ absl::Status ValidateForget(const v1::ForgetExperienceRequest& request) {
 absl::Status ValidateQuery(const v1::QueryRequest& request, const Limits& limits) {
   FieldErrors errors;
   CheckPrompt(request.messages(), &errors);
-  CheckBytes("messages", "prompt", MessageBytes(request.messages()), limits, &errors);
+  CheckPromptBytes("messages", "prompt", MessageBytes(request.messages()), limits, &errors);
   CheckNotNegative("max_tokens", request.max_tokens(), &errors);
   CheckSampling(request, &errors);
   CheckCount("stop", request.stop_size(), kMaxStops, &errors);
@@ -264,13 +281,14 @@ absl::Status ValidateQuery(const v1::QueryRequest& request, const Limits& limits
 
 absl::Status ValidateScore(const v1::ScoreRequest& request, const Limits& limits) {
   FieldErrors errors;
-  CheckBytes("messages", "prompt", MessageBytes(request.messages()), limits, &errors);
-  CheckBytes("context", "context", static_cast<int64_t>(request.context().size()), limits, &errors);
+  CheckPromptBytes("messages", "prompt", MessageBytes(request.messages()), limits, &errors);
+  CheckPromptBytes("context", "context", static_cast<int64_t>(request.context().size()), limits,
+                   &errors);
   switch (request.target_case()) {
     case v1::ScoreRequest::kAnswer:
       CheckPrompt(request.messages(), &errors);
-      CheckBytes("answer", "answer", static_cast<int64_t>(request.answer().size()), limits,
-                 &errors);
+      CheckPromptBytes("answer", "answer", static_cast<int64_t>(request.answer().size()), limits,
+                       &errors);
       break;
     case v1::ScoreRequest::kTokenIds:
       CheckPrompt(request.messages(), &errors);
@@ -281,7 +299,8 @@ absl::Status ValidateScore(const v1::ScoreRequest& request, const Limits& limits
       if (!request.messages().empty()) errors.Add("messages", "must be empty with text");
       if (!request.context().empty()) errors.Add("context", "must be empty with text");
       CheckNotBlank("text", request.text(), &errors);
-      CheckBytes("text", "text", static_cast<int64_t>(request.text().size()), limits, &errors);
+      CheckPromptBytes("text", "text", static_cast<int64_t>(request.text().size()), limits,
+                       &errors);
       break;
     case v1::ScoreRequest::TARGET_NOT_SET:
       errors.Add("target", "is empty; give answer, text or token_ids");

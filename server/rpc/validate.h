@@ -26,6 +26,8 @@ struct Limits {
   int32_t max_pending_tokens = 2048;
   // Of the model.
   int32_t vocab_size = 0;
+  // Of the model, in tokens.
+  int32_t window = 0;
 };
 
 inline constexpr int kMaxLabels = 32;
@@ -43,6 +45,9 @@ inline constexpr int kMaxTopK = 256;
 inline constexpr int kMaxRequestedIds = 4096;
 inline constexpr int kMaxRunProbes = 1000;
 inline constexpr float kMaxTemperature = 2;
+// No text's tokens are this long on average: a longer one need not be tokenized to know that it
+// does not fit.
+inline constexpr int64_t kMaxBytesPerToken = 16;
 
 absl::Status ValidateInject(const v1::InjectContextRequest& request, const Limits& limits);
 absl::Status ValidateForget(const v1::ForgetExperienceRequest& request);

@@ -113,6 +113,29 @@ TEST(ConvertTest, ReservedVersionShowsOnlyOnceCommitted) {
               ElementsAre("experiences/1", "experiences/4"));
 }
 
+// A list of such jobs was more than a client takes.
+TEST(ConvertTest, JobInAListNamesTheFirstAndCountsAll) {
+  store::JobRecord job;
+  job.set_id(2);
+  for (int sequence = 1; sequence <= 60; ++sequence) job.add_sequences(sequence);
+  for (int sequence = 1001; sequence <= 1200; ++sequence) job.add_rebuilt(sequence);
+  (*job.mutable_report()->mutable_experience_efficacies())[1040] = 0.5;
+
+  const v1::Job listed = ToProto(job, std::nullopt);
+  const v1::Job alone = ToProto(job, std::nullopt, kNamesInOne);
+
+  EXPECT_EQ(listed.experience_count(), 60);
+  EXPECT_EQ(listed.rebuilt_experience_count(), 200);
+  EXPECT_EQ(listed.experiences_size(), 60);
+  EXPECT_EQ(listed.rebuilt_experiences_size(), 40);
+  EXPECT_EQ(listed.rebuilt_experiences().rbegin()[0], "experiences/1040");
+  ASSERT_EQ(listed.report().experience_efficacies_size(), 100);
+  EXPECT_EQ(listed.report().experience_efficacies(99).efficacy(), 0.5);
+  EXPECT_EQ(alone.experience_count(), 60);
+  EXPECT_EQ(alone.rebuilt_experiences_size(), 200);
+  EXPECT_EQ(alone.report().experience_efficacies_size(), 260);
+}
+
 TEST(ConvertTest, RebuildSaysWhatItTrainsAgainAndWhy) {
   store::JobRecord job;
   job.set_id(2);

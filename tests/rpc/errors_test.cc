@@ -6,6 +6,7 @@
 #include <string>
 
 #include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/rpc/details.h"
@@ -14,6 +15,7 @@ namespace imprint::rpc {
 namespace {
 
 using ::testing::ElementsAre;
+using ::testing::EndsWith;
 
 TEST(ErrorsTest, OkStaysOk) {
   EXPECT_TRUE(ToGrpcStatus(absl::OkStatus()).ok());
@@ -49,6 +51,36 @@ TEST(ErrorsTest, FieldErrorsNameEveryField) {
   EXPECT_EQ(status.error_message(), "content.text: is empty (and 1 more)");
   EXPECT_EQ(ReasonOf(status), "INVALID_FIELD");
   EXPECT_THAT(BadFields(status), ElementsAre("content.text", "name"));
+}
+
+// A client takes 8 KiB of trailing metadata; with more it was told RESOURCE_EXHAUSTED.
+TEST(ErrorsTest, LongListOfViolationsIsCutToWhatAClientTakes) {
+  FieldErrors errors;
+  for (int i = 0; i < 2000; ++i) {
+    errors.Add(absl::StrCat("messages[", i, "].content"), std::string(1000, 'x'));
+  }
+
+  const grpc::Status status = ToGrpcStatus(errors.ToStatus());
+
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+  EXPECT_THAT(status.error_message(), EndsWith("... (and 1999 more, of which 19 are listed)"));
+  EXPECT_EQ(BadFields(status).size(), static_cast<size_t>(kMaxViolations));
+  EXPECT_EQ(BadFields(status).back(), "messages[19].content");
+  EXPECT_LT(status.error_details().size() + status.error_message().size(), 8000u);
+}
+
+TEST(ErrorsTest, LongMessageIsCut) {
+  const grpc::Status status = ToGrpcStatus(absl::InternalError(std::string(100'000, 'x')));
+  EXPECT_EQ(status.error_message().size(), kMaxMessageBytes);
+  EXPECT_THAT(status.error_message(), EndsWith("x..."));
+  EXPECT_LT(status.error_details().size(), 2000u);
+}
+
+TEST(ErrorsTest, CutsFallBetweenCharacters) {
+  EXPECT_EQ(Shortened("a\u00e9", 3), "a\u00e9");
+  EXPECT_EQ(Shortened("a\u00e9", 2), "a");
+  EXPECT_EQ(Shortened("\u6771", 2), "");
+  EXPECT_EQ(Shortened("", 0), "");
 }
 
 TEST(ErrorsTest, NoFieldErrorsAreOk) { EXPECT_TRUE(FieldErrors().ToStatus().ok()); }

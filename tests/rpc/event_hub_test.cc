@@ -3,8 +3,11 @@
 
 #include "server/rpc/event_hub.h"
 
+#include <cstdint>
+#include <limits>
 #include <memory>
 
+#include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/fakes/fake_clock.h"
 #include "tests/testing/status_matchers.h"
@@ -13,6 +16,8 @@ namespace imprint::rpc {
 namespace {
 
 using imprint::testing::HasCode;
+using imprint::testing::IsError;
+using ::testing::HasSubstr;
 
 v1::Event JobEvent(const char* name) {
   v1::Event event;
@@ -59,6 +64,14 @@ TEST_F(EventHubTest, SlowReaderIsToldThatItFellOut) {
 TEST_F(EventHubTest, IdOfAnEarlierRunIsRefused) {
   hub_.Publish(JobEvent("jobs/1"));
   EXPECT_THAT(hub_.After(7), HasCode(absl::StatusCode::kOutOfRange));
+}
+
+// One more than that is no number.
+TEST_F(EventHubTest, LargestIdIsRefused) {
+  hub_.Publish(JobEvent("jobs/1"));
+  EXPECT_THAT(
+      hub_.After(std::numeric_limits<int64_t>::max()),
+      IsError(absl::StatusCode::kOutOfRange, HasSubstr("the event after 9223372036854775807")));
 }
 
 TEST_F(EventHubTest, WakesListenersAsLongAsTheyLive) {

@@ -33,6 +33,23 @@ TEST(PageTokenTest, SizeIsBounded) {
   EXPECT_THAT(ParsePage("jobs", -1, ""), HasCode(absl::StatusCode::kInvalidArgument));
 }
 
+TEST(PageRoomTest, EndsWithTheSizeOrTheBytes) {
+  PageRoom two(2);
+  EXPECT_TRUE(two.Take(1));
+  EXPECT_TRUE(two.Take(1));
+  EXPECT_FALSE(two.Take(1));
+  PageRoom many(1000);
+  EXPECT_TRUE(many.Take(kMaxPageBytes - 1));
+  EXPECT_FALSE(many.Take(2));
+  EXPECT_TRUE(many.Take(1));
+}
+
+TEST(PageRoomTest, TakesOneHoweverLargeItIs) {
+  PageRoom room(1000);
+  EXPECT_TRUE(room.Take(3 * kMaxPageBytes));
+  EXPECT_FALSE(room.Take(1));
+}
+
 TEST(PageTokenTest, RefusesWhatIsNotItsOwn) {
   for (const std::string& token : {std::string("x"), std::string("!!"), MakePageToken("probes/", 3),
                                    MakePageToken("jobs", 3).substr(0, 6),

@@ -41,7 +41,7 @@ class QueryTest : public RpcTest {
 TEST_F(QueryTest, StreamsTextWithItsVersionAndEndsWithUsage) {
   auto reader = Start(Ask("When does it open?"));
   const engine::GenerateRequest request = engine_.AwaitRequest();
-  EXPECT_EQ(request.max_tokens, deps_.query.window - static_cast<int>(request.prompt.size()));
+  EXPECT_EQ(request.max_tokens, deps_.limits.window - static_cast<int>(request.prompt.size()));
   EXPECT_TRUE(engine_.Emit(LetterToken()));
   EXPECT_TRUE(engine_.Emit(LetterToken()));
   engine_.End(engine::GenerateResult{});
@@ -97,6 +97,16 @@ TEST_F(QueryTest, BadRequestNeverReachesTheEngine) {
   const grpc::Status status = Start(ask)->Finish();
   EXPECT_EQ(status.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
   EXPECT_THAT(BadFields(status), ElementsAre("max_tokens"));
+}
+
+// The details did not fit what a client takes, and it was told RESOURCE_EXHAUSTED.
+TEST_F(QueryTest, ManyBadMessagesAreAnInvalidArgumentToo) {
+  v1::QueryRequest ask = Ask("When?");
+  for (int i = 0; i < 900; ++i) ask.add_messages()->set_role("tool");
+  const grpc::Status status = Start(ask)->Finish();
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::INVALID_ARGUMENT) << status.error_message();
+  EXPECT_THAT(status.error_message(), HasSubstr("more, of which"));
+  EXPECT_EQ(BadFields(status).size(), static_cast<size_t>(kMaxViolations));
 }
 
 TEST_F(QueryTest, UnknownVersionIsNotFound) {

@@ -54,7 +54,7 @@ class RpcTest : public ::testing::Test {
     deps_.clock = Clock::Real();
     deps_.limits.max_inject_bytes = 4096;
     deps_.limits.vocab_size = text_->tokenizer().vocab_size();
-    deps_.query.window = 256;
+    deps_.limits.window = 256;
     deps_.query.max_outbox = 8;
     IMPRINT_ASSERT_OK_AND_ASSIGN(server_,
                                  Server::Start({.address = "127.0.0.1:0"}, &deps_, metrics_.rpc()));

@@ -5,13 +5,16 @@
 #include <string>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "grpcpp/generic/generic_stub.h"
 #include "grpcpp/grpcpp.h"
 #include "gtest/gtest.h"
+#include "server/rpc/convert.h"
 #include "server/rpc/errors.h"
 #include "server/rpc/page_token.h"
+#include "server/update/updater.h"
 #include "tests/rpc/details.h"
 #include "tests/rpc/rpc_test_base.h"
 
@@ -24,6 +27,25 @@ using ::testing::Not;
 
 class ServiceTest : public RpcTest {
  protected:
+  // Writes rows as they are, behind the log's back.
+  void Put(absl::FunctionRef<void(store::Transaction&)> stage) {
+    IMPRINT_ASSERT_OK(store_->Transact([&](store::Transaction& transaction) {
+      stage(transaction);
+      return absl::OkStatus();
+    }));
+  }
+
+  v1::Experience Get(const std::string& name, v1::ExperienceView view) {
+    v1::GetExperienceRequest request;
+    request.set_name(name);
+    request.set_view(view);
+    v1::GetExperienceResponse response;
+    grpc::ClientContext context;
+    const grpc::Status status = imprint_->GetExperience(&context, request, &response);
+    EXPECT_TRUE(status.ok()) << status.error_message();
+    return response.experience();
+  }
+
   // Calls a method with these bytes, whatever they are.
   grpc::Status CallRaw(const std::string& method, const std::string& bytes) {
     grpc::GenericStub stub(channel_);
@@ -114,6 +136,52 @@ TEST_F(ServiceTest, GetExperienceGivesItBack) {
   EXPECT_EQ(response.experience().content().text(), "The harbour opens at six.");
 }
 
+TEST_F(ServiceTest, StateAloneComesWithoutTheContent) {
+  v1::InjectContextRequest request;
+  request.mutable_content()->set_text("The harbour opens at six.");
+  (*request.mutable_labels())["team"] = "docks";
+  v1::InjectContextResponse response;
+  ASSERT_TRUE(Inject(request, &response).ok());
+
+  const v1::Experience experience = Get("experiences/1", v1::EXPERIENCE_VIEW_STATE);
+
+  EXPECT_EQ(experience.state(), v1::EXPERIENCE_STATE_QUEUED);
+  EXPECT_EQ(experience.labels().at("team"), "docks");
+  EXPECT_FALSE(experience.has_content());
+}
+
+// With all its target sentences it was more than a client takes.
+TEST_F(ServiceTest, FullExperienceIsCutToWhatAClientTakes) {
+  Put([](store::Transaction& transaction) {
+    store::ExperienceRecord record;
+    record.set_sequence(transaction.NextSequence());
+    record.set_state(store::STORED_STATE_READY);
+    record.set_text("The harbour opens at six.");
+    record.set_target_count(601);
+    transaction.PutExperience(record);
+    std::vector<store::TargetRecord> targets(601);
+    for (store::TargetRecord& target : targets) {
+      target.set_kind("sentence");
+      target.set_text(std::string(10'000, 'x'));
+    }
+    targets.back().set_kind("caller");
+    transaction.PutTargets(record.sequence(), targets);
+    store::ProbeRecord probe;
+    probe.set_id(transaction.NextProbe());
+    probe.set_sequence(record.sequence());
+    transaction.PutProbe(probe);
+  });
+
+  const v1::Experience experience = Get("experiences/1", v1::EXPERIENCE_VIEW_FULL);
+
+  EXPECT_EQ(experience.target_count(), 601);
+  EXPECT_GT(experience.targets_size(), 250);
+  EXPECT_LE(experience.ByteSizeLong(), kMaxFullBytes);
+  // What the caller sent is never cut.
+  EXPECT_EQ(experience.targets(0).kind(), "caller");
+  EXPECT_EQ(experience.probes_size(), 1);
+}
+
 TEST_F(ServiceTest, SupersedingTheUnknownIsNotFound) {
   v1::InjectContextRequest request;
   request.mutable_content()->set_text("The harbour opens at seven now.");
@@ -160,6 +228,31 @@ TEST_F(ServiceTest, ListIsPagedInTheOrderOfTheLog) {
   EXPECT_THAT(names, ElementsAre("experiences/1", "experiences/2", "experiences/3", "experiences/4",
                                  "experiences/5"));
   EXPECT_THAT(sizes, ElementsAre(2, 2, 1));
+}
+
+// One call read the whole log for a label that few carry.
+TEST_F(ServiceTest, ListLooksAtBoundedlyManyForOnePage) {
+  constexpr int kExperiences = 2 * kMaxRowsPerPage + 5;
+  Put([](store::Transaction& transaction) {
+    for (int i = 1; i <= kExperiences; ++i) {
+      store::ExperienceRecord record;
+      record.set_sequence(transaction.NextSequence());
+      record.set_state(store::STORED_STATE_QUEUED);
+      (*record.mutable_labels())["team"] = i == kExperiences ? "docks" : "sheds";
+      transaction.PutExperience(record);
+    }
+  });
+  v1::ListExperiencesRequest request;
+  (*request.mutable_labels())["team"] = "docks";
+  std::vector<int> sizes;
+  do {
+    v1::ListExperiencesResponse response;
+    grpc::ClientContext context;
+    ASSERT_TRUE(imprint_->ListExperiences(&context, request, &response).ok());
+    sizes.push_back(response.experiences_size());
+    request.set_page_token(response.next_page_token());
+  } while (!request.page_token().empty());
+  EXPECT_THAT(sizes, ElementsAre(0, 0, 1));
 }
 
 TEST_F(ServiceTest, PageTokenBelongsToItsFilter) {
@@ -286,6 +379,98 @@ TEST_F(ServiceTest, AdminServiceCanHaveItsOwnAddress) {
                   ->ListVersions(&admin_context, v1::ListVersionsRequest(), &response)
                   .ok());
   EXPECT_EQ(response.versions(0).name(), "versions/0");
+}
+
+// With an updater, which jobs are asked of too.
+class JobServiceTest : public ServiceTest {
+ protected:
+  void SetUp() override {
+    ServiceTest::SetUp();
+    const update::UpdaterDeps deps = {
+        .store = store_.get(),
+        .log = log_.get(),
+        .versions = versions_.get(),
+        .engine = &engine_,
+        .distiller = nullptr,
+        .gate = nullptr,
+        .retention = [](const auto&) { return absl::UnavailableError("none is wanted"); },
+        .rebuild = {},
+        .metrics = nullptr,
+        .clock = Clock::Real(),
+    };
+    IMPRINT_ASSERT_OK_AND_ASSIGN(updater_, update::Updater::Start({}, deps));
+    deps_.updater = updater_.get();
+  }
+
+  // A job that is over, of so many experiences.
+  static void PutJob(store::Transaction& transaction, int experiences,
+                     const std::string& reason = "") {
+    store::JobRecord job;
+    job.set_id(transaction.NextJob());
+    job.set_state(store::STORED_JOB_STATE_COMMITTED);
+    job.set_state_reason(reason);
+    for (int sequence = 1; sequence <= experiences; ++sequence) {
+      job.add_sequences(sequence);
+      (*job.mutable_report()->mutable_experience_efficacies())[sequence] = 0.5;
+    }
+    transaction.PutJob(job);
+  }
+
+  v1::ListJobsResponse ListJobs(const std::string& page_token = "") {
+    v1::ListJobsRequest request;
+    request.set_page_size(kMaxPageSize);
+    request.set_page_token(page_token);
+    v1::ListJobsResponse response;
+    grpc::ClientContext context;
+    const grpc::Status status = admin_->ListJobs(&context, request, &response);
+    EXPECT_TRUE(status.ok()) << status.error_message();
+    return response;
+  }
+
+  std::unique_ptr<update::Updater> updater_;
+};
+
+// A client takes 4 MiB; the names and efficacies of these are more.
+TEST_F(JobServiceTest, JobOfVeryManyExperiencesFitsAnAnswer) {
+  constexpr int kExperiences = 100'000;
+  Put([](store::Transaction& transaction) { PutJob(transaction, kExperiences); });
+
+  const v1::ListJobsResponse listed = ListJobs();
+  v1::GetJobRequest request;
+  request.set_name("jobs/1");
+  v1::GetJobResponse alone;
+  grpc::ClientContext context;
+  const grpc::Status got = admin_->GetJob(&context, request, &alone);
+
+  ASSERT_EQ(listed.jobs_size(), 1);
+  EXPECT_EQ(listed.jobs(0).experience_count(), kExperiences);
+  EXPECT_EQ(listed.jobs(0).experiences_size(), kNamesInLists);
+  ASSERT_TRUE(got.ok()) << got.error_message();
+  EXPECT_EQ(alone.job().experience_count(), kExperiences);
+  EXPECT_EQ(alone.job().experiences_size(), kNamesInOne);
+}
+
+TEST_F(JobServiceTest, PageOfJobsEndsWhereItGrowsLarge) {
+  constexpr int kJobs = 700;
+  Put([](store::Transaction& transaction) {
+    for (int i = 0; i < kJobs; ++i) PutJob(transaction, 100, std::string(4000, 'x'));
+  });
+
+  std::vector<std::string> names;
+  std::vector<int> sizes;
+  std::string token;
+  do {
+    const v1::ListJobsResponse page = ListJobs(token);
+    EXPECT_LT(page.ByteSizeLong(), kMaxPageBytes + 10'000);
+    for (const v1::Job& job : page.jobs()) names.push_back(job.name());
+    sizes.push_back(page.jobs_size());
+    token = page.next_page_token();
+  } while (!token.empty() && sizes.size() < 10);
+
+  EXPECT_GT(sizes.size(), 1u);
+  ASSERT_EQ(names.size(), static_cast<size_t>(kJobs));
+  EXPECT_EQ(names.front(), "jobs/700");
+  EXPECT_EQ(names.back(), "jobs/1");
 }
 
 TEST(IsLocalAddressTest, KnowsWhatOnlyThisMachineReaches) {

@@ -20,7 +20,8 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
-constexpr Limits kLimits = {.max_inject_bytes = 1000, .max_pending_tokens = 100, .vocab_size = 50};
+constexpr Limits kLimits = {
+    .max_inject_bytes = 1000, .max_pending_tokens = 100, .vocab_size = 50, .window = 64};
 
 v1::InjectContextRequest GoodInject() {
   v1::InjectContextRequest request;
@@ -131,6 +132,13 @@ TEST(ValidateTest, QueryNamesWhatIsWrong) {
           {[](Request& r) { r.clear_messages(); }, "messages", "is empty"},
           {[](Request& r) { r.mutable_messages(0)->set_role("tool"); }, "messages[0].role",
            "\"tool\""},
+          // What is shown of it is cut, but not within a character: that would be no answer.
+          {[](Request& r) {
+             std::string role = "r";
+             for (int i = 0; i < 20; ++i) role += "\u00e9";
+             r.mutable_messages(0)->set_role(role);
+           },
+           "messages[0].role", "give \"system\""},
           {[](Request& r) { r.mutable_messages(0)->set_content(""); }, "messages[0].content",
            "is empty"},
           {[](Request& r) { r.mutable_messages(0)->set_content(std::string(2000, 'x')); },
@@ -184,6 +192,28 @@ TEST(ValidateTest, ScoreNamesWhatIsWrong) {
       [](const Request& request) { return ValidateScore(request, kLimits); });
 }
 
+// A megabyte was tokenized to find that it does not fit a window of some tokens.
+TEST(ValidateTest, PromptFarBeyondTheWindowIsRefusedByItsBytes) {
+  constexpr Limits kSmall = {.max_inject_bytes = 1000, .vocab_size = 50, .window = 10};
+  const std::string fits(160, 'x');
+  const std::string beyond(161, 'x');
+  v1::QueryRequest query = GoodQuery();
+  query.mutable_messages(0)->set_content(beyond);
+  const grpc::Status refused = ToGrpcStatus(ValidateQuery(query, kSmall));
+  EXPECT_THAT(BadFields(refused), ElementsAre("messages"));
+  EXPECT_THAT(refused.error_message(), HasSubstr("165 bytes; the model's window is 10 tokens"));
+  v1::ScoreRequest text;
+  text.set_text(fits);
+  EXPECT_TRUE(ValidateScore(text, kSmall).ok());
+  text.set_text(beyond);
+  EXPECT_THAT(BadFields(ToGrpcStatus(ValidateScore(text, kSmall))), ElementsAre("text"));
+  v1::ScoreRequest answer = GoodScore();
+  answer.set_answer(beyond);
+  answer.set_context(beyond);
+  EXPECT_THAT(BadFields(ToGrpcStatus(ValidateScore(answer, kSmall))),
+              ElementsAre("context", "answer"));
+}
+
 TEST(ValidateTest, AllWrongFieldsAreToldAtOnce) {
   v1::QueryRequest request = GoodQuery();
   request.set_max_tokens(-1);
@@ -232,6 +262,9 @@ TEST(ValidateTest, ForgettingNeedsASelector) {
       {
           {[](Request& r) { r.clear_name(); }, "name", "give a name, a request_id or labels"},
           {[](Request& r) { r.set_name("jobs/3"); }, "name", "experiences"},
+          // No experience has one so long, and the error would repeat it.
+          {[](Request& r) { r.set_request_id(std::string(129, 'i')); }, "request_id",
+           "is 129 bytes; the limit is 128"},
           {[](Request& r) { (*r.mutable_labels())["a b"] = "c"; }, "labels", "key"},
       },
       ValidateForget);
