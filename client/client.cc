@@ -28,14 +28,14 @@ absl::StatusOr<std::unique_ptr<Client>> Client::Make(const ClientOptions& option
     credentials = grpc::SslCredentials(tls);
   }
   grpc::ChannelArguments arguments;
-  // One experience with its target sentences may be larger than gRPC's default, 4 MiB.
+  // An experience may be larger than gRPC's default, 4 MiB (--inject.max_bytes).
   arguments.SetMaxReceiveMessageSize(-1);
   auto client = std::unique_ptr<Client>(new Client(options));
-  const auto channel = grpc::CreateCustomChannel(options.server, credentials, arguments);
-  client->imprint_ = v1::ImprintService::NewStub(channel);
+  client->channel_ = grpc::CreateCustomChannel(options.server, credentials, arguments);
+  client->imprint_ = v1::ImprintService::NewStub(client->channel_);
   client->admin_ = v1::AdminService::NewStub(
       options.admin_server.empty()
-          ? channel
+          ? client->channel_
           : grpc::CreateCustomChannel(options.admin_server, credentials, arguments));
   return client;
 }

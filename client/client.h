@@ -36,6 +36,9 @@ class Client {
   v1::ImprintService::Stub& imprint() { return *imprint_; }
   v1::AdminService::Stub& admin() { return *admin_; }
 
+  // To `server`, for services beside ours.
+  const std::shared_ptr<grpc::Channel>& channel() const { return channel_; }
+
   // Sets the deadline of one short call.
   void Prepare(grpc::ClientContext& context) const;
   const ClientOptions& options() const { return options_; }
@@ -44,6 +47,7 @@ class Client {
   explicit Client(const ClientOptions& options) : options_(options) {}
 
   const ClientOptions options_;
+  std::shared_ptr<grpc::Channel> channel_;
   std::unique_ptr<v1::ImprintService::Stub> imprint_;
   std::unique_ptr<v1::AdminService::Stub> admin_;
 };

@@ -9,6 +9,7 @@
 #include <memory>
 #include <string>
 
+#include "client/cli/output.h"
 #include "client/cli/query_flags.h"
 
 namespace imprint::client {
@@ -60,7 +61,7 @@ class Conversation {
       if (command_.json) {
         Command::PrintJson(response);
       } else {
-        std::cout << response.text() << std::flush;
+        std::cout << ForTerminal(response.text()) << std::flush;
       }
     });
     if (!command_.json) std::cout << "\n";

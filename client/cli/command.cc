@@ -11,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "client/cli/output.h"
+#include "client/cli/text_width.h"
 
 namespace imprint::client {
 
@@ -22,7 +23,8 @@ int Command::Fail(const grpc::Status& status) const {
 }
 
 int Command::Fail(ExitCode code, absl::string_view message) {
-  std::fprintf(stderr, "imprint: %.*s\n", static_cast<int>(message.size()), message.data());
+  // A server quotes what others wrote.
+  std::fprintf(stderr, "imprint: %s\n", Printable(message).c_str());
   return code;
 }
 

@@ -96,11 +96,16 @@ void AddInject(CLI::App& app, Command& command);
 void AddQuery(CLI::App& app, Command& command);
 void AddChat(CLI::App& app, Command& command);
 void AddStatus(CLI::App& app, Command& command);
+void AddTop(CLI::App& app, Command& command);
+void AddHealth(CLI::App& app, Command& command);
 void AddExperiences(CLI::App& app, Command& command);
 void AddJobs(CLI::App& app, Command& command);
 void AddUpdates(CLI::App& app, Command& command);
 void AddVersions(CLI::App& app, Command& command);
 void AddProbes(CLI::App& app, Command& command);
+void AddExportVersion(CLI::App& app, Command& command);
+void AddReport(CLI::App& app, Command& command);
+void AddCompletion(CLI::App& app, Command& command);
 
 }  // namespace imprint::client
 

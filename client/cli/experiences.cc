@@ -11,6 +11,8 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "client/cli/command.h"
+#include "client/cli/export_experiences.h"
+#include "client/cli/learning_history.h"
 #include "client/cli/output.h"
 #include "client/cli/table.h"
 #include "client/cli/text_width.h"
@@ -28,6 +30,9 @@ const std::vector<Column> kListed = {{"NAME"},
                                      {"TEXT", Column::kText}};
 const std::vector<Column> kTargets = {
     {"KIND"}, {"TOKENS", Column::kOptional}, {"PROMPT", Column::kText}, {"TEXT", Column::kText}};
+// Jobs that are looked through for how well an experience was known.
+constexpr int64_t kHistoryJobs = 1000;
+const std::vector<Column> kCurve = {{"VERSION"}, {"EFFICACY"}};
 const std::vector<Column> kProbes = {{"PROBE"},
                                      {"FROM", Column::kOptional},
                                      {"QUESTION", Column::kText},
@@ -130,7 +135,13 @@ void PrintExperience(const v1::Experience& experience) {
       targets.push_back(
           {target.kind(), absl::StrCat(target.token_count()), target.prompt(), target.text()});
     }
-    std::cout << "\nWhat it is trained on:\n" << FormatTable(kTargets, targets, OutputWidth());
+    const bool cut = experience.targets_size() < experience.target_count();
+    std::cout << "\nWhat it is trained on"
+              << (cut ? absl::StrCat(", ", experience.targets_size(), " of ",
+                                     experience.target_count())
+                      : "")
+              << ":\n"
+              << FormatTable(kTargets, targets, OutputWidth());
   }
   if (!experience.probes().empty()) {
     Rows probes;
@@ -153,8 +164,19 @@ int Show(const Command& command, const std::string& name) {
   if (!status.ok()) return command.Fail(status);
   if (command.json) {
     Command::PrintJson(response.experience());
-  } else {
-    PrintExperience(response.experience());
+    return kOk;
+  }
+  PrintExperience(response.experience());
+  std::vector<v1::Job> jobs;
+  const grpc::Status listed = ListJobs(command, kHistoryJobs, jobs);
+  if (!listed.ok()) return command.Fail(listed);
+  Rows curve;
+  for (const MeasuredEfficacy& point : HistoryOf(jobs)[request.name()]) {
+    curve.push_back({absl::StrCat(point.version), FormatOptional(true, point.efficacy)});
+  }
+  if (!curve.empty()) {
+    std::cout << "\nHow well it was known where it was asked for:\n"
+              << FormatTable(kCurve, curve, OutputWidth());
   }
   return kOk;
 }
@@ -225,6 +247,16 @@ void AddExperiences(CLI::App& app, Command& command) {
   list->add_option("--limit", flags->limit, "at most this many; 0 or none: all")->type_name("N");
   list->callback(
       [&command, flags] { command.run = [&command, flags] { return List(command, *flags); }; });
+
+  auto exported = std::make_shared<std::vector<std::string>>();
+  CLI::App* exports =
+      verb->add_subcommand("export", "a line of JSON each, for `imprint inject FILE.jsonl`");
+  exports->add_option("--label", *exported, "only with this label; may be given several times")
+      ->type_name("KEY=VALUE")
+      ->allow_extra_args(false);
+  exports->callback([&command, exported] {
+    command.run = [&command, exported] { return Export(command, *exported); };
+  });
 
   auto shown = std::make_shared<std::string>();
   CLI::App* show = verb->add_subcommand("show", "one with its target sentences and probes");

@@ -3,6 +3,7 @@
 
 #include "client/cli/help.h"
 
+#include <sstream>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -31,6 +32,14 @@ std::string Wrap(absl::string_view text, size_t width) {
 
 std::string HelpFormatter::make_option_desc(const CLI::Option* option) const {
   return Wrap(option->get_description(), kTerminal - get_column_width());
+}
+
+std::string HelpFormatter::make_subcommand(const CLI::App* verb) const {
+  std::stringstream out;
+  CLI::detail::format_help(out, verb->get_name(),
+                           Wrap(verb->get_description(), kTerminal - get_column_width()),
+                           get_column_width());
+  return out.str();
 }
 
 std::string Complain(const CLI::App* app, const CLI::Error& error) {

@@ -16,6 +16,7 @@ namespace imprint::client {
 class HelpFormatter final : public CLI::Formatter {
  public:
   std::string make_option_desc(const CLI::Option* option) const override;
+  std::string make_subcommand(const CLI::App* verb) const override;
 };
 
 // What is wrong with the command line, and where to read how it goes.

@@ -14,8 +14,10 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "absl/strings/string_view.h"
 #include "absl/strings/strip.h"
+#include "absl/types/span.h"
 #include "common/status_macros.h"
 #include "nlohmann/json.hpp"
 
@@ -24,6 +26,12 @@ namespace {
 
 namespace fs = std::filesystem;
 using Requests = std::vector<v1::InjectContextRequest>;
+
+constexpr absl::string_view kItemKeys[] = {"text",    "messages", "request_id",  "labels",
+                                           "targets", "probes",   "ttl_seconds", "supersedes"};
+constexpr absl::string_view kMessageKeys[] = {"role", "content"};
+constexpr absl::string_view kTargetKeys[] = {"question", "answer", "text"};
+constexpr absl::string_view kProbeKeys[] = {"question", "expected_answer"};
 
 v1::InjectContextRequest TextRequest(std::string text) {
   v1::InjectContextRequest request;
@@ -52,9 +60,21 @@ absl::StatusOr<std::vector<nlohmann::json>> TakeObjects(const nlohmann::json& ob
   return std::vector<nlohmann::json>(found->begin(), found->end());
 }
 
+// A key that nobody reads is a slip, and what it was to say would be lost.
+absl::Status CheckKeys(const nlohmann::json& object, absl::Span<const absl::string_view> known) {
+  for (const auto& item : object.items()) {
+    if (std::find(known.begin(), known.end(), item.key()) == known.end()) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("\"", item.key(), "\" is unknown; there are ", absl::StrJoin(known, ", ")));
+    }
+  }
+  return absl::OkStatus();
+}
+
 absl::Status AddTargets(const nlohmann::json& object, v1::InjectContextRequest& request) {
   IMPRINT_ASSIGN_OR_RETURN(const auto targets, TakeObjects(object, "targets"));
   for (const nlohmann::json& item : targets) {
+    IMPRINT_RETURN_IF_ERROR(CheckKeys(item, kTargetKeys));
     v1::TargetSentence& target = *request.add_targets();
     if (item.contains("question")) {
       v1::QuestionAnswer& pair = *target.mutable_question_answer();
@@ -160,8 +180,20 @@ bool LooksLikePath(const std::string& word) {
 absl::StatusOr<v1::InjectContextRequest> ParseItem(absl::string_view json) {
   const nlohmann::json object = nlohmann::json::parse(json, nullptr, /*allow_exceptions=*/false);
   if (!object.is_object()) return absl::InvalidArgumentError("not a JSON object");
+  IMPRINT_RETURN_IF_ERROR(CheckKeys(object, kItemKeys));
+  if (object.contains("text") && object.contains("messages")) {
+    return absl::InvalidArgumentError(
+        "both \"text\" and \"messages\"; an experience is one of them");
+  }
   v1::InjectContextRequest request;
   IMPRINT_RETURN_IF_ERROR(Take(object, "request_id", request.mutable_request_id()));
+  IMPRINT_RETURN_IF_ERROR(Take(object, "supersedes", request.mutable_supersedes()));
+  if (const auto ttl = object.find("ttl_seconds"); ttl != object.end()) {
+    if (!ttl->is_number_integer() || ttl->get<int64_t>() <= 0) {
+      return absl::InvalidArgumentError("\"ttl_seconds\" is no whole number above 0");
+    }
+    request.mutable_ttl()->set_seconds(ttl->get<int64_t>());
+  }
   IMPRINT_ASSIGN_OR_RETURN(const auto messages, TakeObjects(object, "messages"));
   if (object.contains("text")) {
     IMPRINT_RETURN_IF_ERROR(Take(object, "text", request.mutable_content()->mutable_text()));
@@ -169,6 +201,7 @@ absl::StatusOr<v1::InjectContextRequest> ParseItem(absl::string_view json) {
     return absl::InvalidArgumentError("neither \"text\" nor \"messages\"");
   }
   for (const nlohmann::json& item : messages) {
+    IMPRINT_RETURN_IF_ERROR(CheckKeys(item, kMessageKeys));
     v1::ChatMessage& message = *request.mutable_content()->mutable_conversation()->add_messages();
     IMPRINT_RETURN_IF_ERROR(Take(item, "role", message.mutable_role()));
     IMPRINT_RETURN_IF_ERROR(Take(item, "content", message.mutable_content()));
@@ -184,6 +217,7 @@ absl::StatusOr<v1::InjectContextRequest> ParseItem(absl::string_view json) {
   IMPRINT_RETURN_IF_ERROR(AddTargets(object, request));
   IMPRINT_ASSIGN_OR_RETURN(const auto probes, TakeObjects(object, "probes"));
   for (const nlohmann::json& item : probes) {
+    IMPRINT_RETURN_IF_ERROR(CheckKeys(item, kProbeKeys));
     v1::InjectProbe& probe = *request.add_probes();
     IMPRINT_RETURN_IF_ERROR(Take(item, "question", probe.mutable_question()));
     IMPRINT_RETURN_IF_ERROR(Take(item, "expected_answer", probe.mutable_expected_answer()));

@@ -11,6 +11,7 @@
 #include "absl/time/clock.h"
 #include "client/cli/command.h"
 #include "client/cli/job_progress.h"
+#include "client/cli/learning_history.h"
 #include "client/cli/output.h"
 #include "client/cli/table.h"
 #include "client/cli/wait.h"
@@ -43,17 +44,12 @@ bool HasMeasured(const v1::Job& job) { return job.report().steps() > 0; }
 
 int List(const Command& command, int64_t limit) {
   std::vector<v1::Job> jobs;
-  const grpc::Status status = ListAll<v1::ListJobsRequest, v1::ListJobsResponse, v1::Job>(
-      *command.client, {}, limit,
-      [&command](auto& context, const auto& page, auto* response) {
-        return command.client->admin().ListJobs(&context, page, response);
-      },
-      &v1::ListJobsResponse::mutable_jobs, jobs);
+  const grpc::Status status = ListJobs(command, limit, jobs);
   if (!status.ok()) return command.Fail(status);
   Rows rows;
   for (const v1::Job& job : jobs) {
     if (command.json) Command::PrintJson(job);
-    rows.push_back({job.name(), StateName(job), absl::StrCat(job.experiences_size()),
+    rows.push_back({job.name(), StateName(job), absl::StrCat(job.experience_count()),
                     job.version() > 0 ? absl::StrCat(job.version()) : "-",
                     FormatOptional(job.report().has_efficacy(), job.report().efficacy()),
                     FormatOptional(HasMeasured(job), job.report().retention_kl(), 4),

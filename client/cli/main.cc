@@ -8,6 +8,7 @@
 
 #include "CLI/CLI.hpp"
 #include "client/cli/command.h"
+#include "client/cli/config_file.h"
 #include "client/cli/help.h"
 
 namespace imprint::client {
@@ -35,19 +36,27 @@ void SetUp(CLI::App& app, Command& command) {
   app.add_flag("--json", command.json, "print JSON: one document, or one line an item");
   // The verbs inherit it, and list none of the global flags themselves.
   app.footer(
-      "Before or after the verb: --server, --admin_server, --tls_ca, --json.\n"
+      "Before or after the verb: --server, --admin_server, --tls_ca, --config, --json.\n"
       "imprint --help lists these and the verbs, imprint VERB --help what a verb takes.\n"
       "Exit codes: 0 done; 1 it ended badly (held, quarantined, rejected, paused);\n"
       "2 wrong command line; 3 no server answers; 4 the server refused.");
+}
+
+void AddVerbs(CLI::App& app, Command& command) {
   AddInject(app, command);
   AddQuery(app, command);
   AddChat(app, command);
   AddStatus(app, command);
+  AddTop(app, command);
+  AddHealth(app, command);
   AddExperiences(app, command);
   AddJobs(app, command);
   AddUpdates(app, command);
   AddVersions(app, command);
   AddProbes(app, command);
+  AddExportVersion(app, command);
+  AddReport(app, command);
+  AddCompletion(app, command);
 }
 
 int Main(int argc, char** argv) {
@@ -55,6 +64,10 @@ int Main(int argc, char** argv) {
                "imprint");
   Command command;
   SetUp(app, command);
+  if (absl::Status status = ApplyConfigFile(app, argc, argv); !status.ok()) {
+    return Command::Fail(kUsage, status.message());
+  }
+  AddVerbs(app, command);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -149,8 +149,16 @@ ordered_json ToJson(const Message& message) {
 
 size_t OutputWidth() { return TerminalWidth(STDOUT_FILENO); }
 
+std::string ForTerminal(absl::string_view text) {
+  return isatty(STDOUT_FILENO) == 1 ? Printable(text) : std::string(text);
+}
+
 std::string FormatOptional(bool present, double value, int digits) {
-  return present ? absl::StrFormat("%.*f", digits, value) : "-";
+  if (!present) return "-";
+  std::string text = absl::StrFormat("%.*f", digits, value);
+  // What rounds to 0 has no sign.
+  const bool zero = text.find_first_not_of("-0.") == std::string::npos;
+  return zero && text.front() == '-' ? text.substr(1) : text;
 }
 
 std::string FormatTime(int64_t seconds) {

@@ -27,6 +27,10 @@ std::string EnumName(const google::protobuf::EnumDescriptor& type, int number);
 // Columns of the terminal that standard output is; 0: it is none.
 size_t OutputWidth();
 
+// What a model or a user wrote, as it is in a pipe, and without what would command a terminal
+// where standard output is one.
+std::string ForTerminal(absl::string_view text);
+
 // "0.83", or "-" when absent.
 std::string FormatOptional(bool present, double value, int digits = 2);
 

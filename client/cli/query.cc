@@ -7,6 +7,7 @@
 #include <iterator>
 #include <memory>
 
+#include "client/cli/output.h"
 #include "client/cli/query_flags.h"
 
 namespace imprint::client {
@@ -24,7 +25,7 @@ int Run(const Command& command, const QueryFlags& flags, std::string question) {
         if (command.json) {
           Command::PrintJson(response);
         } else {
-          std::cout << response.text() << std::flush;
+          std::cout << ForTerminal(response.text()) << std::flush;
         }
       });
   if (!command.json && status.ok()) std::cout << "\n";

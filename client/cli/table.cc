@@ -110,8 +110,9 @@ std::string FormatFields(const Rows& rows) {
   std::string out;
   for (const auto& row : rows) {
     if (row[1].empty()) continue;
-    absl::StrAppend(&out, row[0], std::string(widest - DisplayWidth(row[0]) + kGap, ' '), row[1],
-                    "\n");
+    // Labels and reasons hold what others wrote.
+    absl::StrAppend(&out, row[0], std::string(widest - DisplayWidth(row[0]) + kGap, ' '),
+                    Printable(row[1]), "\n");
   }
   return out;
 }

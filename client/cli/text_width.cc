@@ -7,6 +7,8 @@
 #include <iterator>
 
 #include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 
 namespace imprint::client {
 namespace {
@@ -118,6 +120,40 @@ std::string Shorten(absl::string_view text, size_t columns) {
   line.resize(Fitting(line, columns - kDots.size()));
   absl::StripTrailingAsciiWhitespace(&line);
   return line.append(kDots.data(), kDots.size());
+}
+
+std::vector<std::string> WrapText(absl::string_view text, size_t columns) {
+  const std::string line = WithoutControls(text, "", ' ');
+  std::vector<std::string> lines;
+  for (absl::string_view word : absl::StrSplit(line, ' ', absl::SkipEmpty())) {
+    if (!lines.empty() && DisplayWidth(lines.back()) + 1 + DisplayWidth(word) <= columns) {
+      absl::StrAppend(&lines.back(), " ", word);
+      continue;
+    }
+    while (!word.empty()) {
+      // A character that is wider than a line gets one all the same.
+      const size_t bytes = std::max(Fitting(word, columns), First(word).bytes);
+      lines.emplace_back(word.substr(0, bytes));
+      word.remove_prefix(bytes);
+    }
+  }
+  return lines;
+}
+
+std::string SideBySide(absl::string_view left, absl::string_view right, size_t width) {
+  constexpr absl::string_view kBetween = " | ";
+  const size_t columns = (width - kBetween.size()) / 2;
+  const std::vector<std::string> lefts = WrapText(left, columns);
+  const std::vector<std::string> rights = WrapText(right, columns);
+  std::string out;
+  for (size_t i = 0; i < std::max(lefts.size(), rights.size()); ++i) {
+    const std::string one = i < lefts.size() ? lefts[i] : "";
+    std::string line = absl::StrCat(one, std::string(columns - DisplayWidth(one), ' '), kBetween,
+                                    i < rights.size() ? rights[i] : "");
+    absl::StripTrailingAsciiWhitespace(&line);
+    absl::StrAppend(&out, line, "\n");
+  }
+  return out;
 }
 
 std::string Printable(absl::string_view text) { return WithoutControls(text, "\n\t", '?'); }

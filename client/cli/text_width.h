@@ -10,6 +10,7 @@
 
 #include <cstddef>
 #include <string>
+#include <vector>
 
 #include "absl/strings/string_view.h"
 
@@ -23,6 +24,14 @@ size_t DisplayWidth(absl::string_view text);
 // The text in one line of at most `columns`; a longer one ends in "...". Line breaks and
 // control characters become spaces.
 std::string Shorten(absl::string_view text, size_t columns);
+
+// The text in lines of at most `columns` (at least 2), broken between words and within those
+// that are longer. Line breaks and control characters become spaces. An empty text has no line.
+std::vector<std::string> WrapText(absl::string_view text, size_t columns);
+
+// Two texts beside each other, `width` columns in all (at least 8): a wrapped column each, with
+// " | " between them.
+std::string SideBySide(absl::string_view left, absl::string_view right, size_t width);
 
 // The text with its line breaks and tabs; other control characters become "?".
 std::string Printable(absl::string_view text);

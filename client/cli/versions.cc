@@ -12,6 +12,7 @@
 #include "client/cli/command.h"
 #include "client/cli/output.h"
 #include "client/cli/table.h"
+#include "client/cli/version_diff.h"
 
 namespace imprint::client {
 namespace {
@@ -106,6 +107,70 @@ int Rollback(const Command& command, const std::string& name) {
   return kOk;
 }
 
+struct DiffFlags {
+  std::string before;
+  std::string after = "latest";
+  std::vector<std::string> experiences;
+  bool all = false;
+};
+
+grpc::Status AskProbes(const Command& command, const v1::VersionSelector& version,
+                       const std::vector<std::string>& experiences,
+                       v1::RunProbesResponse* response) {
+  grpc::ClientContext context;  // takes as long as there are probes
+  v1::RunProbesRequest request;
+  if (version.has_number()) request.set_version(version.number());
+  if (version.has_base()) request.set_version(0);
+  for (const std::string& name : experiences) {
+    request.add_experiences(ResourceName("experiences", name));
+  }
+  return command.client->admin().RunProbes(&context, request, response);
+}
+
+int Diff(const Command& command, const DiffFlags& flags) {
+  std::vector<v1::RunProbesResponse> responses;
+  for (const std::string& word : {flags.before, flags.after}) {
+    const auto version = ParseVersion(word);
+    if (!version.ok()) return Command::Fail(kUsage, version.status().message());
+    const grpc::Status status =
+        AskProbes(command, *version, flags.experiences, &responses.emplace_back());
+    if (!status.ok()) return command.Fail(status);
+  }
+  const std::vector<ProbeChange> changes = PairResults(responses[0], responses[1]);
+  if (command.json) {
+    for (const ProbeChange& change : changes) {
+      if (!change.AnswerChanged() && !flags.all) continue;
+      nlohmann::ordered_json line;
+      line["before"] = ToJson(change.before);
+      line["after"] = ToJson(change.after);
+      std::cout << line.dump() << "\n";
+    }
+    return kOk;
+  }
+  const auto title = [](int64_t number) {
+    return number == 0 ? std::string("[base]") : absl::StrCat("[version ", number, "]");
+  };
+  std::cout << FormatChanges(changes, flags.all, title(responses[0].version()),
+                             title(responses[1].version()), OutputWidth());
+  return kOk;
+}
+
+void AddDiff(CLI::App& verb, Command& command) {
+  auto flags = std::make_shared<DiffFlags>();
+  CLI::App* diff = verb.add_subcommand("diff", "probes of two versions, answers side by side");
+  diff->add_option("before", flags->before, "base, latest or a number; it must be live")
+      ->type_name("")
+      ->required();
+  diff->add_option("after", flags->after, "likewise")->type_name("")->capture_default_str();
+  diff->add_option("--experience", flags->experiences,
+                   "only probes of this one; may be given several times")
+      ->type_name("NAME")
+      ->allow_extra_args(false);
+  diff->add_flag("--all", flags->all, "equal answers too");
+  diff->callback(
+      [&command, flags] { command.run = [&command, flags] { return Diff(command, *flags); }; });
+}
+
 }  // namespace
 
 void AddVersions(CLI::App& app, Command& command) {
@@ -129,6 +194,7 @@ void AddVersions(CLI::App& app, Command& command) {
   rollback->callback([&command, target] {
     command.run = [&command, target] { return Rollback(command, *target); };
   });
+  AddDiff(*verb, command);
 }
 
 }  // namespace imprint::client

@@ -51,11 +51,12 @@ grpc::Status Refresh(const Command& command, v1::Experience& experience) {
   command.client->Prepare(context);
   v1::GetExperienceRequest request;
   request.set_name(experience.name());
+  request.set_view(v1::EXPERIENCE_VIEW_STATE);
   v1::GetExperienceResponse response;
   const grpc::Status status = command.client->imprint().GetExperience(&context, request, &response);
   if (!status.ok()) return status;
   experience.Swap(response.mutable_experience());
-  experience.clear_content();
+  experience.clear_content();  // an earlier server does not know that view
   return status;
 }
 
@@ -212,13 +213,16 @@ int AwaitForgotten(const Command& command) {
     }
     const int64_t in_weights = server.forgotten_in_weights();
     if (in_weights == 0 && !server.forgotten_in_files()) break;
-    // Files are cleaned without an update.
-    const std::string reason =
-        in_weights > 0 ? standstill.Observe(absl::Now(), server, /*moved=*/false) : "";
+    // Files are cleaned without an update: a pause does not keep them.
+    if (in_weights == 0) server.set_updates_paused(false);
+    const std::string reason = standstill.Observe(absl::Now(), server, /*moved=*/false);
     if (!reason.empty()) {
       bar.Clear();
       return Command::Fail(
-          kFailed, absl::StrCat(in_weights, " forgotten are in the weights still: ", reason));
+          kFailed,
+          absl::StrCat(in_weights > 0 ? absl::StrCat(in_weights, " forgotten are in the weights")
+                                      : "what is forgotten is in files",
+                       " still: ", reason));
     }
     std::string words = in_weights > 0 ? "in the weights still" : "in files still";
     const double fraction = JobFraction(command, server.running_job(), words);

@@ -61,6 +61,15 @@ TEST(ListCovered, WhatWasSetAsideBeforeIsNotWaitedFor) {
               ElementsAre("experiences/1", "experiences/2", "experiences/3"));
 }
 
+// A server ends a page where it looked at many and few fitted.
+TEST(ListCovered, AnEmptyPageIsNotTheEnd) {
+  FakeServer server;
+  server.world().empty_pages = true;
+  for (int64_t i = 1; i <= 2; ++i) server.world().Put(i, v1::EXPERIENCE_STATE_QUEUED);
+
+  EXPECT_EQ(ListAllCovered(server, 2).waited_for.size(), 2U);
+}
+
 // A job that is rejected and split moves its experiences from TRAINING to READY between the
 // pages of a listing.
 TEST(ListCovered, AJobThatIsSplitMeanwhileHidesNothing) {

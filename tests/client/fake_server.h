@@ -33,6 +33,9 @@ struct FakeWorld {
   std::function<void(FakeWorld&, const v1::ListExperiencesRequest&)> on_list =
       [](FakeWorld&, const v1::ListExperiencesRequest&) {};
   std::function<void(FakeWorld&)> on_get = [](FakeWorld&) {};
+  v1::ExperienceView last_view = v1::EXPERIENCE_VIEW_UNSPECIFIED;
+  // An empty page, which is not the last one, comes before each that is not.
+  bool empty_pages = false;
   int64_t change = 0;
 
   void Put(int64_t sequence, v1::ExperienceState state, const std::string& reason = "") {
@@ -47,11 +50,15 @@ struct FakeWorld {
 
 class FakeImprintService final : public v1::ImprintService::Service {
  public:
+  // Ends the page token after an empty page.
+  static constexpr char kLookedAt[] = "+";
+
   FakeImprintService(absl::Mutex* mutex, FakeWorld* world) : mutex_(mutex), world_(world) {}
 
   grpc::Status GetExperience(grpc::ServerContext*, const v1::GetExperienceRequest* request,
                              v1::GetExperienceResponse* response) override {
     absl::MutexLock lock(mutex_);
+    world_->last_view = request->view();
     world_->on_get(*world_);
     for (const auto& [sequence, experience] : world_->experiences) {
       if (experience.name() == request->name()) *response->mutable_experience() = experience;
@@ -64,6 +71,11 @@ class FakeImprintService final : public v1::ImprintService::Service {
                                v1::ListExperiencesResponse* response) override {
     absl::MutexLock lock(mutex_);
     world_->on_list(*world_, *request);
+    if (world_->empty_pages && !request->page_token().ends_with(kLookedAt)) {
+      const std::string after = request->page_token().empty() ? "0" : request->page_token();
+      response->set_next_page_token(absl::StrCat(after, kLookedAt));
+      return grpc::Status::OK;
+    }
     const int64_t after = request->page_token().empty() ? 0 : std::stoll(request->page_token());
     for (const auto& [sequence, experience] : world_->experiences) {
       if (sequence <= after) continue;

@@ -149,5 +149,17 @@ TEST_F(InjectSourceTest, AFolderOfNothingReadableIsAnError) {
 
 TEST_F(InjectSourceTest, NothingToInjectIsAnError) { EXPECT_FALSE(ReadSources({}, "").ok()); }
 
+// What nobody read was lost without a word: a "ttl" for ever, the text beside messages.
+TEST_F(InjectSourceTest, UnknownAndContradictoryKeysAreRefused) {
+  for (const char* line : {R"({"text":"a","ttl":"720h"})", R"({"text":"a","lables":{"k":"v"}})",
+                           R"({"text":"a","messages":[{"role":"user","content":"b"}]})",
+                           R"({"text":"a","probes":[{"question":"b","answer":"c"}]})",
+                           R"({"text":"a","ttl_seconds":0})"}) {
+    const auto requests = ReadSources({Write("slip.jsonl", line)}, "");
+    EXPECT_EQ(requests.status().code(), absl::StatusCode::kInvalidArgument) << line;
+    EXPECT_THAT(std::string(requests.status().message()), HasSubstr("slip.jsonl:1")) << line;
+  }
+}
+
 }  // namespace
 }  // namespace imprint::client

@@ -56,5 +56,11 @@ TEST(FormatCount, OneIsSingular) {
   EXPECT_EQ(FormatCount(0, "experience"), "0 experiences");
 }
 
+TEST(FormatOptional, WhatRoundsToZeroHasNoSign) {
+  EXPECT_EQ(FormatOptional(true, -0.001), "0.00");
+  EXPECT_EQ(FormatOptional(true, -0.01), "-0.01");
+  EXPECT_EQ(FormatOptional(false, 1), "-");
+}
+
 }  // namespace
 }  // namespace imprint::client

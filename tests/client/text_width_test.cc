@@ -3,12 +3,15 @@
 
 #include "client/cli/text_width.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <string>
 
 namespace imprint::client {
 namespace {
+
+using ::testing::ElementsAre;
 
 TEST(DisplayWidth, CountsColumnsNotBytes) {
   EXPECT_EQ(DisplayWidth(""), 0U);
@@ -42,6 +45,21 @@ TEST(Shorten, ALongTextIsCutEvenWhenItsBeginningTakesNoColumns) {
 TEST(Printable, KeepsLinesAndTabsOnly) {
   EXPECT_EQ(Printable("a\n\tb\x1b[2J\x7f é"), "a\n\tb?[2J? é");
   EXPECT_EQ(Printable("\u009b2J"), "?2J") << "the one-character control sequence introducer";
+}
+
+TEST(WrapText, BreaksBetweenWordsAndWithinLongOnes) {
+  EXPECT_THAT(WrapText("a bb ccc dddddd", 5), ElementsAre("a bb", "ccc", "ddddd", "d"));
+  EXPECT_THAT(WrapText("", 5), ElementsAre());
+}
+
+TEST(WrapText, CountsColumnsAndDropsControlCharacters) {
+  EXPECT_THAT(WrapText("東京 \x1b[2Jé", 4), ElementsAre("東京", "[2Jé"));
+  // A character wider than the line is not left out, nor waited for without end.
+  EXPECT_THAT(WrapText("東", 1), ElementsAre("東"));
+}
+
+TEST(SideBySide, WrapsEachColumnByItself) {
+  EXPECT_EQ(SideBySide("one two", "three", 11), "one  | thre\ntwo  | e\n");
 }
 
 }  // namespace

@@ -77,6 +77,17 @@ TEST(Await, ReadyIsEnoughWhereReadyIsAskedFor) {
   EXPECT_EQ(Await(server.command(), WaitFor::kReady, experiences), kOk);
 }
 
+// What was said, up to a megabyte each, came with every look.
+TEST(Await, AsksForTheStateAlone) {
+  FakeServer server;
+  server.world().Put(1, v1::EXPERIENCE_STATE_QUEUED);
+  server.world().on_get = [](FakeWorld& world) { world.Put(1, v1::EXPERIENCE_STATE_READY); };
+  std::vector<v1::Experience> experiences = AllOf(server);
+
+  EXPECT_EQ(Await(server.command(), WaitFor::kReady, experiences), kOk);
+  EXPECT_EQ(server.world().last_view, v1::EXPERIENCE_VIEW_STATE);
+}
+
 TEST(AskForUpdate, AsksAgainDuringAPassingStandstill) {
   FakeServer server;
   server.world().Put(1, v1::EXPERIENCE_STATE_READY);

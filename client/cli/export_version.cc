@@ -1,0 +1,162 @@
+// Copyright 2026 The Imprint Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// imprint export: a version as files that other programs load.
+
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <iostream>
+#include <memory>
+
+#include "absl/strings/str_cat.h"
+#include "client/cli/command.h"
+#include "client/cli/output.h"
+#include "common/status_macros.h"
+
+namespace imprint::client {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct ExportFlags {
+  std::string version;
+  std::string folder;
+  bool peft = false;
+};
+
+// Writes pieces of files into a folder.
+class FolderWriter {
+ public:
+  explicit FolderWriter(fs::path folder) : folder_(std::move(folder)) {}
+
+  // INVALID_ARGUMENT: the name is not one of a file in the folder; INTERNAL: the disk.
+  absl::Status Write(const v1::ExportVersionResponse& piece) {
+    if (piece.file() != name_) {
+      IMPRINT_RETURN_IF_ERROR(Close());
+      // The server is asked for files of this folder and no other.
+      if (piece.file().empty() || piece.file().front() == '.' ||
+          piece.file().find_first_of("/\\") != std::string::npos) {
+        return absl::InvalidArgumentError(
+            absl::StrCat("the server names a file \"", piece.file(), "\""));
+      }
+      name_ = piece.file();
+      file_.open(folder_ / name_, std::ios::binary | std::ios::trunc);
+    }
+    file_.write(piece.data().data(), static_cast<std::streamsize>(piece.data().size()));
+    bytes_ += static_cast<int64_t>(piece.data().size());
+    return file_ ? absl::OkStatus() : DiskError();
+  }
+  absl::Status Close() {
+    if (name_.empty()) return absl::OkStatus();
+    file_.close();
+    if (!file_) return DiskError();
+    name_.clear();
+    return absl::OkStatus();
+  }
+  int64_t bytes() const { return bytes_; }
+
+ private:
+  absl::Status DiskError() const {
+    return absl::InternalError(
+        absl::StrCat("cannot write ", (folder_ / name_).string(), ": ", std::strerror(errno)));
+  }
+
+  const fs::path folder_;
+  std::string name_;
+  std::ofstream file_;
+  int64_t bytes_ = 0;
+};
+
+v1::ExportVersionRequest MakeRequest(const ExportFlags& flags) {
+  v1::ExportVersionRequest request;
+  request.set_name(flags.version == "base" ? "versions/0"
+                                           : ResourceName("versions", flags.version));
+  request.set_format(flags.peft ? v1::EXPORT_FORMAT_PEFT : v1::EXPORT_FORMAT_HUGGING_FACE);
+  return request;
+}
+
+// Fills `unfinished`; what is wrong is said, and its exit code given.
+int Receive(const Command& command, const v1::ExportVersionRequest& request,
+            const fs::path& unfinished, int64_t* bytes) {
+  grpc::ClientContext context;
+  const auto reader = command.client->admin().ExportVersion(&context, request);
+  FolderWriter writer(unfinished);
+  v1::ExportVersionResponse piece;
+  absl::Status written;
+  while (written.ok() && reader->Read(&piece)) written = writer.Write(piece);
+  if (written.ok()) written = writer.Close();
+  if (!written.ok()) {
+    context.TryCancel();
+    reader->Finish();
+    return Command::Fail(kUsage, written.message());
+  }
+  *bytes = writer.bytes();
+  const grpc::Status status = reader->Finish();
+  return status.ok() ? kOk : command.Fail(status);
+}
+
+int Run(const Command& command, ExportFlags flags) {
+  if (flags.version == "latest") {
+    grpc::ClientContext context;
+    command.client->Prepare(context);
+    v1::GetStatusResponse server;
+    const grpc::Status status = command.client->admin().GetStatus(&context, {}, &server);
+    if (!status.ok()) return command.Fail(status);
+    flags.version = absl::StrCat(server.version());
+  }
+  fs::path folder = fs::path(flags.folder).lexically_normal();
+  if (folder.filename().empty()) folder = folder.parent_path();  // it ended in a slash
+  std::error_code error;
+  if (fs::exists(folder, error) && !fs::is_empty(folder, error)) {
+    return Command::Fail(kUsage, absl::StrCat(folder.string(), " is there already, and not empty"));
+  }
+  // Whole or not at all.
+  fs::path unfinished = folder;
+  unfinished += ".part";
+  fs::remove_all(unfinished, error);
+  if (!fs::create_directories(unfinished, error)) {
+    return Command::Fail(kUsage,
+                         absl::StrCat("cannot make ", unfinished.string(), ": ", error.message()));
+  }
+  int64_t bytes = 0;
+  const int code = Receive(command, MakeRequest(flags), unfinished, &bytes);
+  if (code == kOk) fs::rename(unfinished, folder, error);
+  if (code != kOk || error) {
+    const std::string reason = error.message();
+    std::error_code ignored;
+    fs::remove_all(unfinished, ignored);
+    if (code != kOk) return code;
+    return Command::Fail(kUsage, absl::StrCat("cannot write ", folder.string(), ": ", reason));
+  }
+  if (command.json) {
+    nlohmann::ordered_json line;
+    line["folder"] = folder.string();
+    line["version"] = flags.version;
+    line["bytes"] = bytes;
+    std::cout << line.dump() << "\n";
+  } else {
+    std::cout << folder.string() << ", " << FormatBytes(bytes) << "\n";
+  }
+  return kOk;
+}
+
+}  // namespace
+
+void AddExportVersion(CLI::App& app, Command& command) {
+  auto flags = std::make_shared<ExportFlags>();
+  CLI::App* verb =
+      app.add_subcommand("export", "a version as a Hugging Face folder or PEFT adapter");
+  verb->add_option("version", flags->version, "latest, base or a number")
+      ->type_name("")
+      ->required();
+  verb->add_option("folder", flags->folder, "where to; not there yet, or empty")
+      ->type_name("")
+      ->required();
+  verb->add_flag("--peft", flags->peft, "only what was learned, as an adapter over the base model");
+  verb->callback(
+      [&command, flags] { command.run = [&command, flags] { return Run(command, *flags); }; });
+}
+
+}  // namespace imprint::client
