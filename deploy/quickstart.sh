@@ -10,6 +10,8 @@ readonly ROOT
 readonly BIN="$ROOT/build/release/bin"
 readonly MODEL="$ROOT/build/models/smollm2-135m-instruct"
 readonly PYTHON="$ROOT/build/deps/venv/bin/python"
+# How long streams may run on when the server is told to stop.
+readonly DRAIN_SECONDS=30
 
 data_dir="$ROOT/build/quickstart"
 port=50051
@@ -98,7 +100,8 @@ stop_server() {
     return
   fi
   kill -TERM "$pid"
-  for _ in $(seq 300); do
+  # After the deadline come a training step, last words and the log: at most a minute.
+  for _ in $(seq $(((DRAIN_SECONDS + 60) * 10))); do
     kill -0 "$pid" 2>/dev/null || break
     sleep 0.1
   done
@@ -129,6 +132,7 @@ start_server() {
   rm -f "$PORTS_FILE"
   nohup "$BIN/imprintd" --model="$MODEL" --data_dir="$data_dir" --listen="127.0.0.1:$port" \
     --metrics_listen="127.0.0.1:$metrics_port" --device="$device" --port_file="$PORTS_FILE" \
+    --drain_deadline="${DRAIN_SECONDS}s" \
     >>"$LOG_FILE" 2>&1 </dev/null &
   pid=$!
   echo "$pid" >"$PID_FILE"

@@ -47,6 +47,7 @@ SMALL = {
     "gate.min_efficacy": "-100",
     "gate.max_retention_kl": "100",
     "gate.max_earlier_loss": "100",
+    "gate.max_probe_kl": "100",
 }
 
 

@@ -456,7 +456,9 @@ def test_help_says_the_exit_codes_and_the_global_flags(cli):
         "query",
         "chat",
         "status",
+        "experiences",
         "experiences list",
+        "versions",
         "jobs watch",
         "probes add",
     ):

@@ -7,6 +7,7 @@ import os
 import pathlib
 import re
 import shutil
+import signal
 import socket
 import stat
 import subprocess
@@ -16,6 +17,13 @@ import pytest
 import harness
 
 NOTHING_TO_DO = "#!/bin/sh\nexit 0\n"
+# Stands for sleep: the first 600 times nothing is waited for, then the server may go on.
+IMPATIENT = """#!/bin/sh
+echo >>"$0.calls"
+calls=$(wc -l <"$0.calls")
+[ "$calls" -gt 600 ] && exec {sleep} "$@"
+[ "$calls" -lt 600 ] || kill -CONT {pid}
+"""
 # Stands for Python, which runs the download of the model and the demo.
 DEMO = '#!/bin/sh\ncase "$1" in *demo/run.py) echo the demo; exit "$DEMO_EXIT" ;; esac\n'
 
@@ -104,6 +112,21 @@ def test_starts_again_and_stops(tree):
     assert tree.quickstart("--stop") == (0, "stopped\n")
     code, out = tree.quickstart("--stop")
     assert (code, "no server" in out) == (0, True)
+
+
+def test_stopping_waits_for_a_server_that_drains_longer_than_its_deadline(tree):
+    code, out = tree.start("--no_demo")
+    assert code == 0, out
+    pid = int((tree.data_dir / "imprintd.pid").read_text())
+    os.kill(pid, signal.SIGSTOP)  # a server that takes a minute, by the clock of the script
+    sleep = tree.root / "path/sleep"
+    write_program(sleep, IMPATIENT.format(sleep=shutil.which("sleep"), pid=pid))
+    try:
+        assert tree.quickstart("--stop") == (0, "stopped\n")
+    finally:
+        sleep.unlink()
+        if pathlib.Path(f"/proc/{pid}").exists():
+            os.kill(pid, signal.SIGCONT)
 
 
 def test_a_demo_that_failed_still_tells_how_to_talk_to_the_server(tree):

@@ -140,6 +140,23 @@ def test_weights_truncated(tmp_path):
     expect_failure(flags(tmp_path / "data", model=model), "model.safetensors")
 
 
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"retention__corpus": "/nowhere/corpus.txt"}, "/nowhere/corpus.txt"),
+        ({"retention__corpus": harness.TINY_CHAT}, str(harness.TINY_CHAT)),
+        ({"retention__corpus": "/dev/null"}, "/dev/null"),
+        ({"retention__text_tokens": 100000}, "100000"),
+    ],
+    ids=["missing", "folder", "empty", "text_tokens"],
+)
+def test_retention_text_that_can_never_be(tmp_path, changes, says):
+    """Else the server would listen, and updates wait for ever."""
+    named = "--" + next(iter(changes)).replace("__", ".")
+    expect_failure(flags(tmp_path / "data", **changes), named, says)
+    assert not (tmp_path / "data").exists()
+
+
 def test_data_folder_of_another_model(folder, tmp_path):
     with Server(folder) as server:
         data_dir = server.data_dir

@@ -159,7 +159,11 @@ class Client:
             page = self._patiently(
                 lambda request=request: self._admin.ListJobs(request, timeout=CALL_SECONDS)
             )
-            jobs += page.jobs
+            # A list names the first experiences of a job; a batch here may have more.
+            jobs += [
+                job if len(job.experiences) == job.experience_count else self.job(job.name)
+                for job in page.jobs
+            ]
             token = page.next_page_token
             if not token:
                 return jobs
