@@ -136,6 +136,15 @@ absl::StatusOr<int64_t> Updater::RunNow() {
 }
 
 absl::Status Updater::Cancel(int64_t job) {
+  // First, since one that is committed is the running one for a moment more.
+  const absl::StatusOr<store::JobRecord> record = deps_.store->GetJob(job);
+  if (absl::IsNotFound(record.status())) {
+    return absl::NotFoundError(absl::StrCat("there is no jobs/", job));
+  }
+  if (record.ok() && IsOver(record->state())) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("jobs/", job, " is over: ", StateName(record->state())));
+  }
   // A Reload that read the job as unfinished would else queue it again.
   absl::MutexLock planning(&plan_mutex_);
   store::JobRecord queued;
@@ -148,7 +157,7 @@ absl::Status Updater::Cancel(int64_t job) {
       interrupt_ = true;
     }
     const auto found = std::find_if(queue_.begin(), queue_.end(),
-                                    [job](const auto& record) { return record.id() == job; });
+                                    [job](const auto& waiting) { return waiting.id() == job; });
     if (found != queue_.end()) {
       queued = std::move(*found);
       queue_.erase(found);
@@ -177,15 +186,7 @@ absl::Status Updater::Cancel(int64_t job) {
     waker_->Wake();
     return absl::OkStatus();
   }
-  absl::StatusOr<store::JobRecord> record = deps_.store->GetJob(job);
-  if (absl::IsNotFound(record.status())) {
-    return absl::NotFoundError(absl::StrCat("there is no jobs/", job));
-  }
   if (!record.ok()) return record.status();
-  if (IsOver(record->state())) {
-    return absl::FailedPreconditionError(
-        absl::StrCat("jobs/", job, " is over: ", StateName(record->state())));
-  }
   // Between two of the thread's turns, or while the store cannot be read.
   return absl::UnavailableError(absl::StrCat("jobs/", job, " is being taken up; try again"));
 }

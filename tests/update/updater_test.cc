@@ -215,6 +215,21 @@ TEST_F(UpdaterTest, CancelMidStepHoldsTheExperiences) {
   EXPECT_THAT(versions().Contained(), ElementsAre(sequence));
 }
 
+// A job was still the running one when its commit was told of: its cancel was answered with OK.
+TEST_F(UpdaterTest, CancelOfACommittedJobIsRefusedFromItsCommitOn) {
+  absl::Status cancelled;
+  server_->on_job = [&](const store::JobRecord& job) {
+    if (job.state() == kCommitted) cancelled = updater().Cancel(1);
+  };
+  Start();
+  server_->Inject(1);
+  RunNow();
+  ASSERT_TRUE(server_->AwaitState(1, kCommitted));
+  server_.reset();
+
+  EXPECT_THAT(cancelled, IsError(absl::StatusCode::kFailedPrecondition, HasSubstr("is over")));
+}
+
 TEST_F(UpdaterTest, JobThatWaitsCanBeCancelled) {
   Start();
   const std::vector<int64_t> sequences = server_->Inject(2);
