@@ -104,8 +104,6 @@ void AddLimits(const ServerOptions& options, metrics::Metrics* metrics) {
       static_cast<double>(options.engine.kv_tokens));
   add("imprint_limit_queries_running", "--serve.max_running: sequences that run at once.",
       options.engine.max_running);
-  add("imprint_limit_queries_waiting", "--serve.max_waiting: more are refused.",
-      options.engine.max_waiting);
 }
 
 void AddBuildInfo(const rpc::ServerInfo& info, metrics::Metrics* metrics) {
