@@ -1,0 +1,76 @@
+# Copyright 2026 The Imprint Authors
+# SPDX-License-Identifier: Apache-2.0
+"""Where the server is and how it is talked to: what both clients are made with."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from importlib import metadata
+from typing import Any
+
+from imprint.retry import RetryPolicy
+from imprint.tls import Tls
+
+
+def package_version() -> str:
+    """ "unknown" where the package is used from its sources."""
+    try:
+        return metadata.version("imprint-client")
+    except metadata.PackageNotFoundError:
+        return "unknown"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """`admin_address` is `address` where AdminService listens there too. Times in seconds."""
+
+    address: str
+    admin_address: str
+    tls: Tls | None
+    timeout: float
+    compute_timeout: float
+    retry: RetryPolicy
+    channel_options: Sequence[tuple[str, Any]] = field(default=())
+
+    def options(self) -> list[tuple[str, Any]]:
+        """Of a channel. What the caller gives goes last, and wins."""
+        return [
+            ("grpc.primary_user_agent", f"imprint-client/{package_version()}"),
+            # One experience with its target sentences may be larger than gRPC's 4 MiB.
+            ("grpc.max_receive_message_length", -1),
+            # A server that starts again is met again soon.
+            ("grpc.initial_reconnect_backoff_ms", 200),
+            ("grpc.max_reconnect_backoff_ms", 5000),
+            *(self.tls.options() if self.tls else ()),
+            *self.channel_options,
+        ]
+
+
+def make_settings(
+    address: str | None,
+    admin_address: str | None,
+    tls: Tls | bool | None,
+    timeout: float,
+    compute_timeout: float,
+    retry: RetryPolicy | None,
+    channel_options: Sequence[tuple[str, Any]],
+) -> Settings:
+    """What is None comes from the environment, as the `imprint` program takes it."""
+    address = address or os.environ.get("IMPRINT_SERVER") or "127.0.0.1:50051"
+    admin_address = admin_address or os.environ.get("IMPRINT_ADMIN_SERVER") or address
+    ca_file = os.environ.get("IMPRINT_TLS_CA")
+    if tls is None and ca_file:
+        tls = Tls(ca_file)
+    elif isinstance(tls, bool):
+        tls = Tls() if tls else None
+    return Settings(
+        address=address,
+        admin_address=admin_address,
+        tls=tls,
+        timeout=timeout,
+        compute_timeout=compute_timeout,
+        retry=retry or RetryPolicy(),
+        channel_options=tuple(channel_options),
+    )
