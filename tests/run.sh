@@ -15,7 +15,7 @@ Installs what is missing, builds, and runs every test: C++, Rust, and Python
 against the real server.
 
   --lint                     only clang-format, clang-tidy, buf lint, clippy,
-                             rustfmt, ruff and shellcheck
+                             rustfmt, ruff, mypy, shellcheck and hadolint
   --ci                       every test, then lint
   --device=cuda:N            only the model, engine and update suites, on a GPU;
                              says so where there is none
@@ -97,6 +97,7 @@ files() {
 install() {
   title "Installing what is missing"
   local options=()
+  if $run_tests; then options+=(--tests); fi
   if $run_lint; then options+=(--lint); fi
   if [[ $device == cuda:* ]]; then options+=(--cuda); fi
   deploy/install_deps.sh "${options[@]}"
@@ -118,6 +119,7 @@ run_ctest() {
   title "C++ tests"
   ctest --test-dir "$build_dir" --output-on-failure --parallel "$jobs" --repeat after-timeout:2 \
     --output-junit "$results_dir/ctest.xml" "$@" || true
+  [[ -f $results_dir/ctest.xml ]] || echo "failed" >"$results_dir/ctest.step"
 }
 
 run_cargo_tests() {
@@ -132,11 +134,19 @@ run_integration_tests() {
   "$venv_dir/bin/python" -m pytest tests/integration -q --durations=5 -p no:cacheprovider \
     --junitxml="$results_dir/pytest.xml" || true
   [[ -f $results_dir/pytest.xml ]] || echo "failed" >"$results_dir/pytest.step"
+  title "Tests of the Python package"
+  "$venv_dir/bin/python" -m pytest client/python/tests -q --durations=5 -p no:cacheprovider \
+    --junitxml="$results_dir/pytest-client.xml" || true
+  [[ -f $results_dir/pytest-client.xml ]] || echo "failed" >"$results_dir/pytest-client.step"
   title "Evaluation tests"
   tests/eval/install || true # without its packages no report appears, which is a failure
   "$venv_dir/bin/python" -m pytest tests/eval -q --durations=5 -p no:cacheprovider \
     --junitxml="$results_dir/pytest-eval.xml" || true
   [[ -f $results_dir/pytest-eval.xml ]] || echo "failed" >"$results_dir/pytest-eval.step"
+  title "Deployment tests"
+  "$venv_dir/bin/python" -m pytest tests/deploy -q --durations=5 -p no:cacheprovider \
+    --junitxml="$results_dir/pytest-deploy.xml" || true
+  [[ -f $results_dir/pytest-deploy.xml ]] || echo "failed" >"$results_dir/pytest-deploy.step"
 }
 
 prepare_demo_model() {
@@ -150,6 +160,10 @@ check_clang_format() {
 
 check_ruff() {
   "$venv_dir/bin/ruff" check . && "$venv_dir/bin/ruff" format --check .
+}
+
+check_mypy() {
+  (cd client/python && "$venv_dir/bin/python" -m mypy)
 }
 
 check_shellcheck() {
@@ -167,7 +181,9 @@ lint() {
   step buf "$venv_dir/bin/buf" lint
   step rustfmt cargo fmt --check --manifest-path "$crate"
   step ruff check_ruff
+  step mypy check_mypy
   step shellcheck check_shellcheck
+  step hadolint "$venv_dir/bin/hadolint" Dockerfile
   step clippy cargo clippy --quiet --release --locked --all-targets --manifest-path "$crate" \
     -- -D warnings
   step clang-tidy "$venv_dir/bin/python" tests/clang_tidy.py --build_dir="$build_dir"

@@ -5,7 +5,8 @@
 Reads what tests/run.sh left in the folder: ctest.xml (JUnit) with one JSON of
 GoogleTest per program, cargo.txt, pytest*.xml (JUnit), and NAME.step with "passed"
 or "failed". Names what failed and ends with "N passed, N failed, N skipped";
-the exit status is 1 when something failed, or when there is nothing.
+the exit status is 1 when something failed, or when there is nothing. A report that
+holds no case is a failure: its tests were not run.
 """
 
 import json
@@ -21,6 +22,19 @@ class Totals:
         self.failed = []
         self.skipped = 0
 
+    def count(self):
+        return self.passed + len(self.failed) + self.skipped
+
+    def add_report(self, path, add):
+        """Adds the cases of one report, of which there is at least one."""
+        before = self.count()
+        try:
+            add(path)
+        except ElementTree.ParseError:
+            self.failed.append(f"{path.name}: the report cannot be read")
+        if self.count() == before:
+            self.failed.append(f"{path.name}: the report holds no case")
+
     def add_googletest(self, program, report):
         for suite in report["testsuites"]:
             for case in suite["testsuite"]:
@@ -31,11 +45,11 @@ class Totals:
                 else:
                     self.passed += 1
 
-    def add_ctest(self, folder):
+    def add_ctest(self, path):
         """Programs, by their own reports; one that died before its report is one failure."""
-        for entry in ElementTree.parse(folder / "ctest.xml").getroot().iter("testcase"):
+        for entry in ElementTree.parse(path).getroot().iter("testcase"):
             program = entry.get("name")
-            report = folder / f"{program}.json"
+            report = path.parent / f"{program}.json"
             failures_before = len(self.failed)
             if report.exists():
                 try:
@@ -48,7 +62,8 @@ class Totals:
             elif not report.exists() and not failed:
                 self.passed += 1
 
-    def add_cargo(self, text):
+    def add_cargo(self, path):
+        text = path.read_text()
         for passed, failed, ignored in re.findall(
             r"test result: \w+\. (\d+) passed; (\d+) failed; (\d+) ignored", text
         ):
@@ -70,12 +85,13 @@ class Totals:
 def main():
     folder = Path(sys.argv[1])
     totals = Totals()
-    if (folder / "ctest.xml").exists():
-        totals.add_ctest(folder)
-    if (folder / "cargo.txt").exists():
-        totals.add_cargo((folder / "cargo.txt").read_text())
-    for report in sorted(folder.glob("pytest*.xml")):
-        totals.add_pytest(report)
+    for pattern, add in (
+        ("ctest.xml", totals.add_ctest),
+        ("cargo.txt", totals.add_cargo),
+        ("pytest*.xml", totals.add_pytest),
+    ):
+        for report in sorted(folder.glob(pattern)):
+            totals.add_report(report, add)
     for step in sorted(folder.glob("*.step")):
         if step.read_text().strip() == "passed":
             totals.passed += 1

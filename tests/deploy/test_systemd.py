@@ -1,0 +1,76 @@
+# Copyright 2026 The Imprint Authors
+# SPDX-License-Identifier: Apache-2.0
+"""The systemd unit, as systemd-analyze reads it."""
+
+import re
+import shlex
+import shutil
+import subprocess
+
+import pytest
+
+import harness
+from commands import ROOT, assert_understood
+
+FOLDER = ROOT / "deploy/systemd"
+UNIT = (FOLDER / "imprintd.service").read_text()
+# Of 10; what is left is the network, the machine's root and code made at run time.
+MOST_EXPOSURE = 1.0
+
+needs_systemd = pytest.mark.skipif(
+    shutil.which("systemd-analyze") is None, reason="there is no systemd-analyze on this machine"
+)
+
+
+@pytest.fixture
+def unit(tmp_path):
+    """The unit with a program that is there."""
+    path = tmp_path / "imprintd.service"
+    path.write_text(UNIT.replace("/usr/local/bin/imprintd", str(harness.IMPRINTD)))
+    return path
+
+
+def analyze(*arguments):
+    done = subprocess.run(
+        ["systemd-analyze", "--no-pager", *arguments], capture_output=True, text=True, check=False
+    )
+    return done.returncode, done.stdout + done.stderr
+
+
+@needs_systemd
+@pytest.mark.parametrize("gpu", [False, True])
+def test_it_verifies(unit, gpu):
+    if gpu:
+        folder = unit.with_name("imprintd.service.d")
+        folder.mkdir()
+        shutil.copy(FOLDER / "gpu.conf", folder)
+    # Not only the exit code: a line that systemd ignores is told, and no more.
+    assert analyze("verify", str(unit)) == (0, "")
+
+
+@needs_systemd
+def test_verifying_finds_what_is_wrong(unit):
+    unit.write_text(unit.read_text().replace("ProtectHome=yes", "ProtectHomes=yes"))
+    assert "ProtectHomes" in analyze("verify", str(unit))[1]
+
+
+@needs_systemd
+def test_it_is_confined(unit):
+    code, text = analyze(
+        "security", "--offline=true", f"--threshold={round(MOST_EXPOSURE * 10)}", str(unit)
+    )
+    assert code == 0, text
+
+
+def test_imprintd_understands_its_flags(tmp_path):
+    command = re.search(r"^ExecStart=\S+ (.*)$", UNIT, re.MULTILINE)[1]
+    env = dict(re.findall(r"^([A-Z]+)=(.*)$", (FOLDER / "imprintd.env").read_text(), re.MULTILINE))
+    command = command.replace("%S", "/var/lib").replace("${MODEL}", env["MODEL"])
+    assert_understood(shlex.split(command.replace("$FLAGS", env["FLAGS"])), tmp_path)
+
+
+def test_it_has_the_time_that_the_drain_takes():
+    assert "TimeoutStopSec=90s" in UNIT
+    code, text = harness.run_to_end([str(harness.IMPRINTD), "--help"])
+    assert code == 0
+    assert "--drain_deadline DURATION=30s" in text
