@@ -116,6 +116,12 @@ def with_gaps(times, *rows):
     return times, *rows
 
 
+def lonely(values):
+    """The places of points between two holes: no line goes through them."""
+    hole = [True, *(value != value for value in values), True]
+    return [i for i in range(len(values)) if hole[i] and hole[i + 2] and not hole[i + 1]]
+
+
 class Drawing:
     """One dashboard on one figure."""
 
@@ -201,7 +207,7 @@ class Drawing:
             times, values = zip(*points, strict=True)
             spark.plot(times, values, color=color, linewidth=1)
             spark.fill_between(times, values, min(values), color=color, alpha=0.15)
-        size = 12 if options["textMode"] == "name" else 20
+        size = 12 if options["textMode"] == "name" else 18
         self._text(words=words, color=color, fontsize=size, weight="bold", **middle)
 
     def _timeseries(self, panel, left, top, width, height):
@@ -268,9 +274,9 @@ class Drawing:
                     linewidth=1.2,
                     linestyle="--" if "custom.lineStyle" in properties else "-",
                     drawstyle="steps-post" if stepped else "default",
-                    # A point alone has no line.
-                    marker="." if math.nan in values else None,
-                    markersize=3,
+                    marker=".",
+                    markersize=4,
+                    markevery=lonely(values),
                     label=name,
                 )
                 if fill:
