@@ -274,11 +274,11 @@ class Drawing:
                     linewidth=1.2,
                     linestyle="--" if "custom.lineStyle" in properties else "-",
                     drawstyle="steps-post" if stepped else "default",
-                    marker=".",
-                    markersize=4,
-                    markevery=lonely(values),
                     label=name,
                 )
+                alone = lonely(values)
+                at = [times[i] for i in alone], [values[i] for i in alone]
+                axes.plot(*at, ".", color=color, markersize=4)
                 if fill:
                     style = {"color": color, "alpha": fill, "lw": 0}
                     axes.fill_between(

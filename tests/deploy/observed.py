@@ -191,7 +191,7 @@ def live(server, seconds):
                 make_mistakes(server)
             if turn % 9 == 5:
                 burst(server, 24)
-            if turn % 25 == 24:
+            if turn == 24:
                 versions = [v.number for v in server.versions() if v.stored and not v.current]
                 server.rollback(max(versions))
             if turn % 16 == 15:
