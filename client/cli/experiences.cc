@@ -10,6 +10,7 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
+#include "client/cli/calls.h"
 #include "client/cli/command.h"
 #include "client/cli/export_experiences.h"
 #include "client/cli/learning_history.h"
@@ -153,25 +154,21 @@ void PrintExperience(const v1::Experience& experience) {
   }
 }
 
-int Show(const Command& command, const std::string& name) {
-  grpc::ClientContext context;
-  command.client->Prepare(context);
-  v1::GetExperienceRequest request;
-  request.set_name(ResourceName("experiences", name));
-  request.set_view(v1::EXPERIENCE_VIEW_FULL);
-  v1::GetExperienceResponse response;
-  const grpc::Status status = command.client->imprint().GetExperience(&context, request, &response);
+int Show(const Command& command, const std::string& word) {
+  const std::string name = ResourceName("experiences", word);
+  v1::Experience experience;
+  const grpc::Status status = GetExperience(command, name, v1::EXPERIENCE_VIEW_FULL, experience);
   if (!status.ok()) return command.Fail(status);
   if (command.json) {
-    Command::PrintJson(response.experience());
+    Command::PrintJson(experience);
     return kOk;
   }
-  PrintExperience(response.experience());
+  PrintExperience(experience);
   std::vector<v1::Job> jobs;
   const grpc::Status listed = ListJobs(command, kHistoryJobs, jobs);
   if (!listed.ok()) return command.Fail(listed);
   Rows curve;
-  for (const MeasuredEfficacy& point : HistoryOf(jobs)[request.name()]) {
+  for (const MeasuredEfficacy& point : HistoryOf(jobs)[name]) {
     curve.push_back({absl::StrCat(point.version), FormatOptional(true, point.efficacy)});
   }
   if (!curve.empty()) {

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "absl/time/clock.h"
+#include "client/cli/calls.h"
 
 namespace imprint::client {
 namespace {
@@ -41,26 +42,13 @@ void AddCallersOwn(const v1::Experience& experience, ordered_json& item) {
   }
 }
 
-grpc::Status Get(const Command& command, const std::string& name, v1::ExperienceView view,
-                 v1::Experience* experience) {
-  grpc::ClientContext context;
-  command.client->Prepare(context);
-  v1::GetExperienceRequest request;
-  request.set_name(name);
-  request.set_view(view);
-  v1::GetExperienceResponse response;
-  const grpc::Status status = command.client->imprint().GetExperience(&context, request, &response);
-  *experience = std::move(*response.mutable_experience());
-  return status;
-}
-
 // What the experience is still to replace, by request_id: a name means nothing in another log.
 grpc::Status FindSuperseded(const Command& command, const v1::Experience& experience,
                             std::string* request_id) {
   if (experience.supersedes().empty()) return grpc::Status::OK;
   v1::Experience older;
   const grpc::Status status =
-      Get(command, experience.supersedes(), v1::EXPERIENCE_VIEW_BASIC, &older);
+      GetExperience(command, experience.supersedes(), v1::EXPERIENCE_VIEW_STATE, older);
   if (status.ok() && older.state() != v1::EXPERIENCE_STATE_FORGOTTEN) {
     *request_id = older.request_id();
   }
@@ -69,7 +57,7 @@ grpc::Status FindSuperseded(const Command& command, const v1::Experience& experi
 
 grpc::Status ExportOne(const Command& command, const std::string& name) {
   v1::Experience experience;
-  grpc::Status status = Get(command, name, v1::EXPERIENCE_VIEW_FULL, &experience);
+  grpc::Status status = GetExperience(command, name, v1::EXPERIENCE_VIEW_FULL, experience);
   // Forgotten since it was listed.
   if (!status.ok() || experience.state() == v1::EXPERIENCE_STATE_FORGOTTEN) return status;
   std::string supersedes;

@@ -11,6 +11,7 @@
 #include <memory>
 
 #include "absl/strings/str_cat.h"
+#include "client/cli/calls.h"
 #include "client/cli/command.h"
 #include "client/cli/output.h"
 #include "common/status_macros.h"
@@ -99,10 +100,8 @@ int Receive(const Command& command, const v1::ExportVersionRequest& request,
 
 int Run(const Command& command, ExportFlags flags) {
   if (flags.version == "latest") {
-    grpc::ClientContext context;
-    command.client->Prepare(context);
     v1::GetStatusResponse server;
-    const grpc::Status status = command.client->admin().GetStatus(&context, {}, &server);
+    const grpc::Status status = GetStatus(command, server);
     if (!status.ok()) return command.Fail(status);
     flags.version = absl::StrCat(server.version());
   }

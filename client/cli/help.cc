@@ -8,8 +8,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "absl/strings/str_split.h"
 #include "absl/strings/string_view.h"
+#include "client/cli/text_width.h"
 
 namespace imprint::client {
 namespace {
@@ -17,15 +17,7 @@ namespace {
 constexpr size_t kTerminal = 80;
 
 std::string Wrap(absl::string_view text, size_t width) {
-  std::string wrapped;
-  size_t used = 0;
-  for (const absl::string_view word : absl::StrSplit(text, ' ')) {
-    const bool fits = used + 1 + word.size() <= width;
-    if (!wrapped.empty()) wrapped.push_back(fits ? ' ' : '\n');
-    used = fits && !wrapped.empty() ? used + 1 + word.size() : word.size();
-    absl::StrAppend(&wrapped, word);
-  }
-  return wrapped;
+  return absl::StrJoin(WrapText(text, width), "\n");
 }
 
 }  // namespace

@@ -9,12 +9,11 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/time/clock.h"
+#include "client/cli/calls.h"
 #include "client/cli/command.h"
 #include "client/cli/job_progress.h"
-#include "client/cli/learning_history.h"
 #include "client/cli/output.h"
 #include "client/cli/table.h"
-#include "client/cli/wait.h"
 
 namespace imprint::client {
 namespace {
@@ -128,10 +127,8 @@ int Show(const Command& command, const std::string& name) {
 int Watch(const Command& command, const std::string& given) {
   std::string name = given;
   if (name.empty()) {
-    grpc::ClientContext context;
-    command.client->Prepare(context);
     v1::GetStatusResponse server;
-    const grpc::Status status = command.client->admin().GetStatus(&context, {}, &server);
+    const grpc::Status status = GetStatus(command, server);
     if (!status.ok()) return command.Fail(status);
     if (server.running_job().empty()) return Command::Fail(kFailed, "no job runs");
     name = server.running_job();

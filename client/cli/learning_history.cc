@@ -26,13 +26,4 @@ LearningHistory HistoryOf(const std::vector<v1::Job>& jobs) {
   return history;
 }
 
-grpc::Status ListJobs(const Command& command, int64_t limit, std::vector<v1::Job>& jobs) {
-  return ListAll<v1::ListJobsRequest, v1::ListJobsResponse, v1::Job>(
-      *command.client, {}, limit,
-      [&command](auto& context, const auto& page, auto* response) {
-        return command.client->admin().ListJobs(&context, page, response);
-      },
-      &v1::ListJobsResponse::mutable_jobs, jobs);
-}
-
 }  // namespace imprint::client

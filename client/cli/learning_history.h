@@ -11,7 +11,6 @@
 #include <string>
 #include <vector>
 
-#include "client/cli/command.h"
 #include "imprint/v1/admin_service.pb.h"
 
 namespace imprint::client {
@@ -26,9 +25,6 @@ struct MeasuredEfficacy {
 using LearningHistory = std::map<std::string, std::vector<MeasuredEfficacy>>;
 
 LearningHistory HistoryOf(const std::vector<v1::Job>& jobs);
-
-// The newest jobs, at most `limit`, newest first.
-grpc::Status ListJobs(const Command& command, int64_t limit, std::vector<v1::Job>& jobs);
 
 }  // namespace imprint::client
 

@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "client/cli/calls.h"
 #include "client/cli/command.h"
 #include "client/cli/output.h"
 #include "client/cli/table.h"
@@ -103,15 +104,8 @@ int Remove(const Command& command, const std::string& name) {
 int Run(const Command& command, const RunFlags& flags) {
   const auto selector = ParseVersion(flags.version);
   if (!selector.ok()) return Command::Fail(kUsage, selector.status().message());
-  grpc::ClientContext context;
-  v1::RunProbesRequest request;
-  if (selector->has_number()) request.set_version(selector->number());
-  if (selector->has_base()) request.set_version(0);
-  for (const std::string& name : flags.experiences) {
-    request.add_experiences(ResourceName("experiences", name));
-  }
   v1::RunProbesResponse response;
-  const grpc::Status status = command.client->admin().RunProbes(&context, request, &response);
+  const grpc::Status status = RunProbes(command, *selector, flags.experiences, response);
   if (!status.ok()) return command.Fail(status);
   Rows rows;
   for (const v1::ProbeResult& result : response.results()) {

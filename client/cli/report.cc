@@ -11,8 +11,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "client/cli/calls.h"
 #include "client/cli/command.h"
-#include "client/cli/learning_history.h"
 #include "client/cli/output.h"
 #include "client/cli/report_page.h"
 
@@ -40,38 +40,21 @@ std::vector<std::string> NewestMeasured(const std::vector<v1::Job>& jobs, int64_
   return names;
 }
 
-grpc::Status Ask(const Command& command, const std::vector<std::string>& experiences,
-                 int64_t version, v1::RunProbesResponse* response) {
-  grpc::ClientContext context;  // takes as long as there are probes
-  v1::RunProbesRequest request;
-  request.set_version(version);
-  for (const std::string& name : experiences) request.add_experiences(name);
-  return command.client->admin().RunProbes(&context, request, response);
-}
-
 grpc::Status Collect(const Command& command, const ReportFlags& flags, ReportData& data) {
   data.time = absl::Now();
   data.server = command.options.server;
-  {
-    grpc::ClientContext context;
-    command.client->Prepare(context);
-    const grpc::Status status = command.client->admin().GetStatus(&context, {}, &data.status);
-    if (!status.ok()) return status;
-  }
-  grpc::Status status = ListJobs(command, kJobs, data.jobs);
-  if (!status.ok()) return status;
-  status = ListAll<v1::ListVersionsRequest, v1::ListVersionsResponse, v1::Version>(
-      *command.client, {}, kVersions,
-      [&command](auto& context, const auto& page, auto* response) {
-        return command.client->admin().ListVersions(&context, page, response);
-      },
-      &v1::ListVersionsResponse::mutable_versions, data.versions);
+  grpc::Status status = GetStatus(command, data.status);
+  if (status.ok()) status = ListJobs(command, kJobs, data.jobs);
+  if (status.ok()) status = ListVersions(command, kVersions, data.versions);
   if (!status.ok()) return status;
   const std::vector<std::string> experiences = NewestMeasured(data.jobs, flags.experiences);
   if (experiences.empty()) return status;
+  v1::VersionSelector base, current;
+  base.set_base(true);
+  current.set_number(data.status.version());
   v1::RunProbesResponse before, after;
-  status = Ask(command, experiences, 0, &before);
-  if (status.ok()) status = Ask(command, experiences, data.status.version(), &after);
+  status = RunProbes(command, base, experiences, before);
+  if (status.ok()) status = RunProbes(command, current, experiences, after);
   data.answers = PairResults(before, after);
   return status;
 }

@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/time/time.h"
+#include "client/cli/calls.h"
 #include "client/cli/command.h"
 #include "client/cli/output.h"
 #include "client/cli/table.h"
@@ -32,10 +33,8 @@ std::string Forgetting(const v1::GetStatusResponse& status) {
 }
 
 int Run(const Command& command) {
-  grpc::ClientContext context;
-  command.client->Prepare(context);
   v1::GetStatusResponse status;
-  const grpc::Status result = command.client->admin().GetStatus(&context, {}, &status);
+  const grpc::Status result = GetStatus(command, status);
   if (!result.ok()) return command.Fail(result);
   if (command.json) {
     Command::PrintJson(status);

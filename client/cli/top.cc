@@ -12,12 +12,13 @@
 #include <cstdlib>
 #include <iostream>
 #include <memory>
+#include <utility>
 
 #include "absl/time/clock.h"
+#include "client/cli/calls.h"
 #include "client/cli/command.h"
 #include "client/cli/output.h"
 #include "client/cli/top_screen.h"
-#include "client/cli/wait.h"
 
 namespace imprint::client {
 namespace {
@@ -56,42 +57,23 @@ class RawTerminal {
 };
 
 grpc::Status Look(const Command& command, TopView& view) {
-  v1::AdminService::Stub& admin = command.client->admin();
   TopView look;
   look.server = command.options.server;
-  {
-    grpc::ClientContext context;
-    command.client->Prepare(context);
-    const grpc::Status status = admin.GetStatus(&context, {}, &look.status);
-    if (!status.ok()) return status;
-  }
-  v1::ListJobsRequest jobs_request;
-  jobs_request.set_page_size(kListed);
-  v1::ListJobsResponse jobs;
-  {
-    grpc::ClientContext context;
-    command.client->Prepare(context);
-    const grpc::Status status = admin.ListJobs(&context, jobs_request, &jobs);
-    if (!status.ok()) return status;
-  }
-  for (const v1::Job& job : jobs.jobs()) {
+  std::vector<v1::Job> jobs;
+  grpc::Status status = GetStatus(command, look.status);
+  if (status.ok()) status = ListJobs(command, kListed, jobs);
+  if (status.ok()) status = ListVersions(command, kListed, look.versions);
+  if (!status.ok()) return status;
+  for (v1::Job& job : jobs) {
     if (job.name() == look.status.running_job()) {
-      look.running = job;
+      look.running = std::move(job);
     } else {
-      look.jobs.push_back(job);
+      look.jobs.push_back(std::move(job));
     }
   }
-  v1::ListVersionsRequest versions_request;
-  versions_request.set_page_size(kListed);
-  v1::ListVersionsResponse versions;
-  grpc::ClientContext context;
-  command.client->Prepare(context);
-  const grpc::Status status = admin.ListVersions(&context, versions_request, &versions);
-  if (!status.ok()) return status;
-  look.versions.assign(versions.versions().begin(), versions.versions().end());
   look.time = absl::Now();
   view = std::move(look);
-  return grpc::Status::OK;
+  return status;
 }
 
 void PrintLook(const TopView& view) {

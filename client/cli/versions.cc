@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "client/cli/calls.h"
 #include "client/cli/command.h"
 #include "client/cli/output.h"
 #include "client/cli/table.h"
@@ -40,13 +41,7 @@ const std::vector<Column> kListed = {{"VERSION"},  {"PARENT", Column::kOptional}
 
 int List(const Command& command, int64_t limit) {
   std::vector<v1::Version> versions;
-  const grpc::Status status =
-      ListAll<v1::ListVersionsRequest, v1::ListVersionsResponse, v1::Version>(
-          *command.client, {}, limit,
-          [&command](auto& context, const auto& page, auto* response) {
-            return command.client->admin().ListVersions(&context, page, response);
-          },
-          &v1::ListVersionsResponse::mutable_versions, versions);
+  const grpc::Status status = ListVersions(command, limit, versions);
   if (!status.ok()) return command.Fail(status);
   Rows rows;
   for (const v1::Version& version : versions) {
@@ -114,26 +109,13 @@ struct DiffFlags {
   bool all = false;
 };
 
-grpc::Status AskProbes(const Command& command, const v1::VersionSelector& version,
-                       const std::vector<std::string>& experiences,
-                       v1::RunProbesResponse* response) {
-  grpc::ClientContext context;  // takes as long as there are probes
-  v1::RunProbesRequest request;
-  if (version.has_number()) request.set_version(version.number());
-  if (version.has_base()) request.set_version(0);
-  for (const std::string& name : experiences) {
-    request.add_experiences(ResourceName("experiences", name));
-  }
-  return command.client->admin().RunProbes(&context, request, response);
-}
-
 int Diff(const Command& command, const DiffFlags& flags) {
   std::vector<v1::RunProbesResponse> responses;
   for (const std::string& word : {flags.before, flags.after}) {
     const auto version = ParseVersion(word);
     if (!version.ok()) return Command::Fail(kUsage, version.status().message());
     const grpc::Status status =
-        AskProbes(command, *version, flags.experiences, &responses.emplace_back());
+        RunProbes(command, *version, flags.experiences, responses.emplace_back());
     if (!status.ok()) return command.Fail(status);
   }
   const std::vector<ProbeChange> changes = PairResults(responses[0], responses[1]);

@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "client/cli/calls.h"
 #include "client/cli/job_progress.h"
 #include "client/cli/output.h"
 #include "client/cli/standstill.h"
@@ -47,16 +48,9 @@ double Fraction(const v1::Experience& experience, WaitFor wait_for) {
 }
 
 grpc::Status Refresh(const Command& command, v1::Experience& experience) {
-  grpc::ClientContext context;
-  command.client->Prepare(context);
-  v1::GetExperienceRequest request;
-  request.set_name(experience.name());
-  request.set_view(v1::EXPERIENCE_VIEW_STATE);
-  v1::GetExperienceResponse response;
-  const grpc::Status status = command.client->imprint().GetExperience(&context, request, &response);
-  if (!status.ok()) return status;
-  experience.Swap(response.mutable_experience());
-  experience.clear_content();  // an earlier server does not know that view
+  const std::string name = experience.name();
+  const grpc::Status status = GetExperience(command, name, v1::EXPERIENCE_VIEW_STATE, experience);
+  if (status.ok()) experience.clear_content();  // an earlier server does not know that view
   return status;
 }
 
@@ -76,12 +70,6 @@ grpc::Status LookAtAll(const Command& command, WaitFor wait_for,
   return grpc::Status::OK;
 }
 
-grpc::Status GetStatus(const Command& command, v1::GetStatusResponse& status) {
-  grpc::ClientContext context;
-  command.client->Prepare(context);
-  return command.client->admin().GetStatus(&context, {}, &status);
-}
-
 // What the running job adds to the bar: its share of the training, and words for it.
 double JobFraction(const Command& command, const std::string& running_job, std::string& words) {
   v1::Job job;
@@ -91,17 +79,6 @@ double JobFraction(const Command& command, const std::string& running_job, std::
 }
 
 }  // namespace
-
-grpc::Status GetJob(const Command& command, const std::string& name, v1::Job& job) {
-  grpc::ClientContext context;
-  command.client->Prepare(context);
-  v1::GetJobRequest request;
-  request.set_name(name);
-  v1::GetJobResponse response;
-  const grpc::Status status = command.client->admin().GetJob(&context, request, &response);
-  if (status.ok()) job.Swap(response.mutable_job());
-  return status;
-}
 
 bool HasArrived(const v1::Experience& experience, WaitFor wait_for) {
   switch (wait_for) {

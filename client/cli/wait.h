@@ -48,9 +48,6 @@ int AwaitForgotten(const Command& command);
 // since updates are paused or stand still for long.
 int AwaitJob(const Command& command, const std::string& name);
 
-// The job of that resource name.
-grpc::Status GetJob(const Command& command, const std::string& name, v1::Job& job);
-
 }  // namespace imprint::client
 
 #endif  // IMPRINT_CLIENT_CLI_WAIT_H_
