@@ -139,19 +139,25 @@ install_system_packages() {
   fi
 }
 
+# Installs a list of Python packages into the venv unless that very list is there:
+# `python_need requirements-tests.txt`.
+python_need() {
+  local list=deploy/$1 stamp=$venv_dir/$1.stamp wanted
+  wanted=$(checksum "$root_dir/$list")
+  stamp_is "$stamp" "$wanted" && return 0
+  say "Python packages of $list into build/deps/venv"
+  retry "$venv_dir/bin/pip" install --quiet --disable-pip-version-check -r "$root_dir/$list" ||
+    die "pip could not install $list"
+  echo "$wanted" >"$stamp"
+}
+
 install_venv() {
-  local wanted
-  wanted=$(checksum "$root_dir/deploy/requirements.txt")
-  stamp_is "$venv_dir/imprint.stamp" "$wanted" && return 0
-  say "Python packages into build/deps/venv"
   if [[ ! -x $venv_dir/bin/pip ]]; then
     rm -rf "$venv_dir"
     mkdir -p "$deps_dir"
     /usr/bin/python3 -m venv "$venv_dir"
   fi
-  retry "$venv_dir/bin/pip" install --quiet --disable-pip-version-check \
-    -r "$root_dir/deploy/requirements.txt" || die "pip could not install deploy/requirements.txt"
-  echo "$wanted" >"$venv_dir/imprint.stamp"
+  python_need requirements.txt
 }
 
 # libtorch is the PyPI wheel's. The server links its CPU library; that one needs
@@ -236,13 +242,7 @@ install_test_tools() {
   apt_need docker-compose
   install_prometheus
   install_helm
-  local wanted
-  wanted=$(checksum "$root_dir/deploy/requirements-tests.txt")
-  stamp_is "$venv_dir/imprint-tests.stamp" "$wanted" && return 0
-  retry "$venv_dir/bin/pip" install --quiet --disable-pip-version-check \
-    -r "$root_dir/deploy/requirements-tests.txt" ||
-    die "pip could not install deploy/requirements-tests.txt"
-  echo "$wanted" >"$venv_dir/imprint-tests.stamp"
+  python_need requirements-tests.txt
 }
 
 install_lint_tools() {
@@ -254,13 +254,7 @@ install_lint_tools() {
     ! PATH="$cargo_bin:$PATH" cargo fmt --version >/dev/null 2>&1; then
     apt_need rust-web-clippy rustfmt-web
   fi
-  local wanted
-  wanted=$(checksum "$root_dir/deploy/requirements-lint.txt")
-  stamp_is "$venv_dir/imprint-lint.stamp" "$wanted" && return 0
-  retry "$venv_dir/bin/pip" install --quiet --disable-pip-version-check \
-    -r "$root_dir/deploy/requirements-lint.txt" ||
-    die "pip could not install deploy/requirements-lint.txt"
-  echo "$wanted" >"$venv_dir/imprint-lint.stamp"
+  python_need requirements-lint.txt
 }
 
 # One run at a time: quickstart and tests may be started side by side.

@@ -129,24 +129,21 @@ run_cargo_tests() {
     >>"$results_dir/cargo.txt"
 }
 
-run_integration_tests() {
-  title "Integration tests"
-  "$venv_dir/bin/python" -m pytest tests/integration -q --durations=5 -p no:cacheprovider \
-    --junitxml="$results_dir/pytest.xml" || true
-  [[ -f $results_dir/pytest.xml ]] || echo "failed" >"$results_dir/pytest.step"
-  title "Tests of the Python package"
-  "$venv_dir/bin/python" -m pytest client/python/tests -q --durations=5 -p no:cacheprovider \
-    --junitxml="$results_dir/pytest-client.xml" || true
-  [[ -f $results_dir/pytest-client.xml ]] || echo "failed" >"$results_dir/pytest-client.step"
-  title "Evaluation tests"
+# Without a report the folder counts as one failed case.
+run_pytest() {
+  local heading=$1 folder=$2 report=$3
+  title "$heading"
+  "$venv_dir/bin/python" -m pytest "$folder" -q --durations=5 -p no:cacheprovider \
+    --junitxml="$results_dir/$report.xml" || true
+  [[ -f $results_dir/$report.xml ]] || echo "failed" >"$results_dir/$report.step"
+}
+
+run_python_tests() {
+  run_pytest "Integration tests" tests/integration pytest
+  run_pytest "Tests of the Python package" client/python/tests pytest-client
   tests/eval/install || true # without its packages no report appears, which is a failure
-  "$venv_dir/bin/python" -m pytest tests/eval -q --durations=5 -p no:cacheprovider \
-    --junitxml="$results_dir/pytest-eval.xml" || true
-  [[ -f $results_dir/pytest-eval.xml ]] || echo "failed" >"$results_dir/pytest-eval.step"
-  title "Deployment tests"
-  "$venv_dir/bin/python" -m pytest tests/deploy -q --durations=5 -p no:cacheprovider \
-    --junitxml="$results_dir/pytest-deploy.xml" || true
-  [[ -f $results_dir/pytest-deploy.xml ]] || echo "failed" >"$results_dir/pytest-deploy.step"
+  run_pytest "Evaluation tests" tests/eval pytest-eval
+  run_pytest "Deployment tests" tests/deploy pytest-deploy
 }
 
 prepare_demo_model() {
@@ -221,7 +218,7 @@ if $run_tests; then
     export IMPRINT_REQUIRE_DEMO_MODEL=1
     run_cargo_tests
     run_ctest
-    run_integration_tests
+    run_python_tests
   else
     export ASAN_OPTIONS=detect_stack_use_after_return=1
     export UBSAN_OPTIONS=print_stacktrace=1
