@@ -25,13 +25,18 @@ double TrainedFraction(const v1::Job& job) {
   }
 }
 
-std::string DescribeProgress(const v1::Job& job) {
+std::string DescribeTraining(const v1::Job& job) {
   const v1::JobProgress& progress = job.progress();
-  if (job.state() != v1::JOB_STATE_TRAINING || progress.total_steps() == 0) {
-    return absl::StrCat(job.name(), " ", EnumName(*v1::JobState_descriptor(), job.state()));
-  }
-  return absl::StrFormat("%s step %d/%d, KL %.2f nats, %d tokens/s", job.name(), progress.step(),
+  if (progress.total_steps() == 0) return "";
+  return absl::StrFormat("step %d/%d, KL %.2f nats, %d tokens/s", progress.step(),
                          progress.total_steps(), progress.loss(), progress.tokens_per_second());
+}
+
+std::string DescribeProgress(const v1::Job& job) {
+  const std::string training = DescribeTraining(job);
+  const bool trains = job.state() == v1::JOB_STATE_TRAINING && !training.empty();
+  return absl::StrCat(job.name(), " ",
+                      trains ? training : EnumName(*v1::JobState_descriptor(), job.state()));
 }
 
 }  // namespace imprint::client

@@ -85,6 +85,8 @@ void PrintJob(const v1::Job& job) {
       {"created", FormatTime(job.create_time().seconds())},
       {"changed", FormatTime(job.update_time().seconds())},
   };
+  const std::string training = DescribeTraining(job);
+  if (!IsOver(job) && !training.empty()) rows.push_back({"training", training});
   if (HasMeasured(job)) {
     const v1::JobReport& report = job.report();
     rows.push_back({"efficacy", FormatOptional(report.has_efficacy(), report.efficacy())});

@@ -23,6 +23,7 @@ TEST(JobProgress, SaysHowFarTrainingIs) {
   const v1::Job job = Job(v1::JOB_STATE_TRAINING);
   EXPECT_EQ(TrainedFraction(job), 0.25);
   EXPECT_EQ(DescribeProgress(job), "jobs/3 step 12/48, KL 0.75 nats, 2103 tokens/s");
+  EXPECT_EQ(DescribeTraining(job), "step 12/48, KL 0.75 nats, 2103 tokens/s");
 }
 
 TEST(JobProgress, HasNoNumbersBeforeTraining) {
@@ -32,6 +33,7 @@ TEST(JobProgress, HasNoNumbersBeforeTraining) {
   begun.clear_progress();
   EXPECT_EQ(TrainedFraction(begun), 0);
   EXPECT_EQ(DescribeProgress(begun), "jobs/3 training");
+  EXPECT_EQ(DescribeTraining(begun), "");
 }
 
 TEST(JobProgress, TrainingIsDoneWhenTheGateBegins) {
