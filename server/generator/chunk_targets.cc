@@ -124,17 +124,21 @@ absl::StatusOr<std::vector<std::string>> ChunkTargets::AddAnswers(bool hold_out_
   if (Wants("open")) {
     const std::vector<std::string> open =
         writer_.OpenQuestions(std::max(1, budget_ / kRestatementShare / 2));
-    IMPRINT_ASSIGN_OR_RETURN(const auto answers, Answers(open));
-    for (size_t i = 0; i < open.size(); ++i) {
+    IMPRINT_ASSIGN_OR_RETURN(auto answers, Answers(open));
+    IMPRINT_ASSIGN_OR_RETURN(const std::vector<size_t> telling, KeepTelling(open, answers));
+    for (const size_t i : telling) {
       IMPRINT_RETURN_IF_ERROR(drafts_.AddAnswered("open", open[i], answers[i]));
     }
   }
 
-  const bool wanted = Wants("question");
-  if (!wanted && !hold_out_probes) return std::vector<std::string>();
-  const int left = wanted ? budget_ + callers_ - static_cast<int>(drafts_.size()) : 0;
-  const int count = std::max(left, kLeastQuestions) + (hold_out_probes ? kLeastQuestions : 0);
-  IMPRINT_ASSIGN_OR_RETURN(const std::vector<std::string> questions, writer_.Questions(count));
+  const int kinds = (Wants("quote") ? 1 : 0) + (Wants("question") ? 1 : 0);
+  if (kinds == 0 && !hold_out_probes) return std::vector<std::string>();
+  const int left = budget_ + callers_ - static_cast<int>(drafts_.size());
+  const int count = std::max(kinds == 0 ? 0 : left / kinds, kLeastQuestions) +
+                    (hold_out_probes ? kLeastQuestions : 0);
+  IMPRINT_ASSIGN_OR_RETURN(const std::vector<Exchange> asked, writer_.Questions(count));
+  std::vector<std::string> questions;
+  for (const Exchange& exchange : asked) questions.push_back(exchange.question);
   IMPRINT_ASSIGN_OR_RETURN(auto answers, Answers(questions));
   IMPRINT_ASSIGN_OR_RETURN(const std::vector<size_t> telling, KeepTelling(questions, answers));
 
@@ -146,9 +150,16 @@ absl::StatusOr<std::vector<std::string>> ChunkTargets::AddAnswers(bool hold_out_
     const size_t question = telling[i];
     if (held_out.size() < held && i % stride == stride - 1) {
       held_out.push_back(questions[question]);
-    } else if (wanted) {
+    } else if (Wants("question")) {
       IMPRINT_RETURN_IF_ERROR(
           drafts_.AddAnswered("question", questions[question], answers[question]));
+    }
+  }
+  if (Wants("quote")) {
+    for (const Exchange& exchange : asked) {
+      if (std::find(held_out.begin(), held_out.end(), exchange.question) != held_out.end())
+        continue;
+      IMPRINT_RETURN_IF_ERROR(drafts_.AddChat("quote", exchange.question, exchange.answer));
     }
   }
   // A text about which the model can ask nothing is still to be measured.

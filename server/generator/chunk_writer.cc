@@ -21,10 +21,10 @@
 namespace imprint::generator {
 namespace {
 
-constexpr int kQuestionTokens = 18;
+constexpr int kQuestionTokens = 24;
 constexpr int kRewriteTokens = 40;
 // Rounds of questions: greedy first, then sampled, until enough are different.
-constexpr int kQuestionRounds = 2;
+constexpr int kQuestionRounds = 5;
 constexpr float kSampledTemperature = 0.8F;
 
 // The question without white space around it; empty when it is none: no question mark, too
@@ -99,13 +99,21 @@ std::vector<std::string> ChunkWriter::Sentences(int count) const {
 
 std::vector<Exchange> ChunkWriter::Recitals(int count) const {
   std::vector<Exchange> recitals;
-  if (subject_.empty()) return recitals;
-  const std::vector<std::string> requests = RecitalRequests(subject_);
-  for (const std::string& sentence : Spread(sentences_, count)) {
+  const auto add = [&](absl::string_view about, absl::string_view sentence) {
+    const std::vector<std::string> requests = RecitalRequests(about);
     recitals.push_back(
         {requests[recitals.size() % requests.size()], NameSubject(sentence, subject_)});
+  };
+  if (!subject_.empty()) {
+    for (const std::string& sentence : sentences_) add(subject_, sentence);
   }
-  return recitals;
+  // Asked the other way round: from the name to what is told of it.
+  for (const Fact& fact : facts_) {
+    if (absl::ascii_isupper(fact.text[0])) {
+      add(fact.text, sentences_[static_cast<size_t>(fact.sentence)]);
+    }
+  }
+  return Spread(recitals, count);
 }
 
 std::vector<Exchange> ChunkWriter::Clozes(int count) const {
@@ -130,27 +138,51 @@ bool ChunkWriter::TellsOfChunk(absl::string_view question, absl::string_view ans
   });
 }
 
-absl::StatusOr<std::vector<std::string>> ChunkWriter::Questions(int count) {
-  const std::string subject = subject_.empty() ? "this" : subject_;
-  const std::string prompt = QuestionPrompt(chunk_, subject);
-  const std::vector<std::string> openings = QuestionOpenings(subject, facts_);
-  std::vector<std::string> questions;
+bool ChunkWriter::AsksOf(absl::string_view question, absl::string_view sentence) const {
+  if (!NamesSomething(question, subject_, facts_) || !IsGrounded(question, chunk_)) return false;
+  const std::set<std::string> asked = TellingWords(question);
+  const std::set<std::string> told = TellingWords(sentence);
+  return std::any_of(asked.begin(), asked.end(),
+                     [&told](const std::string& word) { return told.contains(word); });
+}
+
+absl::StatusOr<std::vector<Exchange>> ChunkWriter::Questions(int count) {
+  // What can be asked first, of every sentence; then what can be asked next.
+  struct Beginning {
+    std::string opening;
+    std::string sentence;
+  };
+  std::vector<std::vector<Beginning>> by_rank;
+  for (const std::string& bare : sentences_) {
+    const std::string sentence = NameSubject(bare, subject_);
+    const std::vector<std::string> openings = QuestionOpenings(FindFacts({sentence}, ""));
+    by_rank.resize(std::max(by_rank.size(), openings.size()));
+    for (size_t i = 0; i < openings.size(); ++i) by_rank[i].push_back({openings[i], sentence});
+  }
+  std::vector<Beginning> beginnings;
+  for (const std::vector<Beginning>& rank : by_rank) {
+    beginnings.insert(beginnings.end(), rank.begin(), rank.end());
+  }
+
+  std::vector<Exchange> questions;
   std::set<std::string> seen;
   for (int round = 0; round < kQuestionRounds; ++round) {
-    // Half as many again as are wanted: some come out equal or off the subject.
-    const size_t wanted = count - questions.size();
-    std::vector<std::string> asked(
-        openings.begin(), openings.begin() + std::min(openings.size(), wanted + wanted / 2 + 2));
+    // More than are wanted: some come out equal or off the subject.
+    const size_t wanted = static_cast<size_t>(count) - questions.size();
+    const size_t tried = std::min(beginnings.size(), 2 * wanted + 2);
     std::vector<std::string> prompts;
-    for (const std::string& opening : asked) prompts.push_back(absl::StrCat(prompt, opening));
+    for (size_t i = 0; i < tried; ++i) {
+      prompts.push_back(
+          absl::StrCat(QuestionPrompt(beginnings[i].sentence), beginnings[i].opening));
+    }
     IMPRINT_ASSIGN_OR_RETURN(
         const std::vector<std::string> endings,
         Continue(prompts, kQuestionTokens, round == 0 ? 0 : kSampledTemperature, seed_ + round));
-    for (size_t i = 0; i < endings.size(); ++i) {
-      std::string question = CleanQuestion(absl::StrCat(asked[i], endings[i]));
-      if (question.empty() || !NamesSomething(question, subject_, facts_)) continue;
+    for (size_t i = 0; i < tried; ++i) {
+      std::string question = CleanQuestion(absl::StrCat(beginnings[i].opening, endings[i]));
+      if (question.empty() || !AsksOf(question, beginnings[i].sentence)) continue;
       if (!seen.insert(NormalForm(question)).second) continue;
-      questions.push_back(std::move(question));
+      questions.push_back({std::move(question), beginnings[i].sentence});
       if (static_cast<int>(questions.size()) == count) return questions;
     }
   }

@@ -30,13 +30,15 @@ class ChunkWriter {
 
   // Up to `count` of the chunk's sentences, spread over it; none where it is only one.
   std::vector<std::string> Sentences(int count) const;
-  // Up to `count` of them, naming the subject, each as the answer to a request to tell of it.
+  // Up to `count` of them, naming the subject, each as the answer to a request to tell of the
+  // subject or of a name in the sentence.
   std::vector<Exchange> Recitals(int count) const;
   // Up to `count` questions for a name or number, each answered by the sentence it stands in.
   std::vector<Exchange> Clozes(int count) const;
-  // Up to `count` different questions that the chunk may answer, each naming its subject or a
-  // name in it; fewer where the model has no more to ask after a few rounds.
-  absl::StatusOr<std::vector<std::string>> Questions(int count);
+  // Up to `count` different questions, each written for one sentence, which is its answer; each
+  // names the subject or a name of the chunk, and nothing that is not in it. Fewer where the
+  // model has no more to ask after a few rounds.
+  absl::StatusOr<std::vector<Exchange>> Questions(int count);
   // Up to `count` sentences in other words, naming who and what; those whose numbers and names
   // are not in the chunk are dropped.
   absl::StatusOr<std::vector<std::string>> Rewrites(int count);
@@ -58,6 +60,9 @@ class ChunkWriter {
   const std::string chunk_;
   const uint64_t seed_;
   const std::function<bool()>& cancelled_;
+
+  // Whether the question can be understood alone and is about the sentence.
+  bool AsksOf(absl::string_view question, absl::string_view sentence) const;
 
   std::vector<std::string> sentences_;
   std::string subject_;

@@ -11,15 +11,17 @@
 namespace imprint::generator {
 namespace {
 
-constexpr absl::string_view kQuestionExample =
-    "Text: The Bell Tower of Arden is 62 metres tall and was built by Anna Kovac in 1871. It "
-    "stands on Mill Street and is painted white. Entry is free for children.\n"
-    "Questions about the Bell Tower of Arden:\n"
-    "- How tall is the Bell Tower of Arden?\n"
-    "- Who built the Bell Tower of Arden?\n"
-    "- When was the Bell Tower of Arden built?\n"
-    "- What colour is the Bell Tower of Arden?\n"
-    "- Who can enter the Bell Tower of Arden for free?\n"
+constexpr absl::string_view kQuestionExamples =
+    "Text: The Bell Tower of Arden is 62 metres tall and was built by Anna Kovac in 1871.\n"
+    "Question: How tall is the Bell Tower of Arden?\n"
+    "Question: Who built the Bell Tower of Arden?\n"
+    "Question: When was the Bell Tower of Arden built?\n"
+    "\n"
+    "Text: In 1990 Paul Renner painted the old bridge blue, because visitors had complained about "
+    "its colour.\n"
+    "Question: What did Paul Renner paint blue in 1990?\n"
+    "Question: Why did Paul Renner paint the old bridge?\n"
+    "Question: Who painted the old bridge blue?\n"
     "\n";
 
 constexpr absl::string_view kRewriteExamples =
@@ -30,43 +32,23 @@ constexpr absl::string_view kRewriteExamples =
     "In other words: In 1990 Paul Renner gave it a coat of blue, which pleased visitors.\n"
     "\n";
 
-bool BeginsWithDigit(absl::string_view text) {
-  return !text.empty() && absl::ascii_isdigit(text[0]);
+bool BeginsWithName(absl::string_view text) {
+  return !text.empty() && absl::ascii_isupper(text[0]);
 }
 
 }  // namespace
 
-std::string QuestionPrompt(absl::string_view source, absl::string_view subject) {
-  return absl::StrCat(kQuestionExample, "Text: ", source, "\nQuestions about ", subject, ":\n- ");
+std::string QuestionPrompt(absl::string_view sentence) {
+  return absl::StrCat(kQuestionExamples, "Text: ", sentence, "\nQuestion: ");
 }
 
-std::vector<std::string> QuestionOpenings(absl::string_view subject,
-                                          const std::vector<Fact>& facts) {
-  std::vector<std::string> openings = {absl::StrCat("What is ", subject),
-                                       "Who",
-                                       absl::StrCat("When was ", subject),
-                                       absl::StrCat("Where is ", subject),
-                                       "Who is the",
-                                       "What kind of",
-                                       "How many",
-                                       absl::StrCat("What does ", subject),
-                                       "Which",
-                                       absl::StrCat("Why is ", subject),
-                                       "What is the name of",
-                                       absl::StrCat("How is ", subject),
-                                       absl::StrCat("Where does ", subject),
-                                       "How much",
-                                       "In what",
-                                       absl::StrCat("When did ", subject),
-                                       absl::StrCat("What colour is ", subject),
-                                       absl::StrCat("How long is ", subject),
-                                       absl::StrCat("What can ", subject),
-                                       "What happens"};
-  for (const Fact& fact : facts) {
-    if (BeginsWithDigit(fact.text) || !absl::ascii_isupper(fact.text[0])) continue;
-    openings.push_back(absl::StrCat("What does ", fact.text));
-    openings.push_back(absl::StrCat("How is ", fact.text));
-  }
+std::vector<std::string> QuestionOpenings(const std::vector<Fact>& facts) {
+  bool has_number = false, has_name = false;
+  for (const Fact& fact : facts) (BeginsWithName(fact.text) ? has_name : has_number) = true;
+  std::vector<std::string> openings = {"What"};
+  if (has_name) openings.insert(openings.end(), {"Who", "Which"});
+  if (has_number) openings.insert(openings.end(), {"How many", "When"});
+  openings.insert(openings.end(), {"Where", "How", "Why", "What is the name of", "In what"});
   return openings;
 }
 
@@ -81,7 +63,7 @@ std::vector<std::string> OpenQuestions(absl::string_view subject, const std::vec
       absl::StrCat("Tell me about ", subject, "."),
   };
   for (const Fact& fact : facts) {
-    if (fact.text.empty() || !absl::ascii_isupper(fact.text[0])) continue;
+    if (!BeginsWithName(fact.text)) continue;
     questions.push_back(absl::StrCat("What do you know about ", fact.text, "?"));
   }
   return questions;

@@ -15,14 +15,13 @@
 
 namespace imprint::generator {
 
-// Plain text with a worked example, to be continued by one question after an opening; the
-// part up to the opening is the same for all questions about a text.
-std::string QuestionPrompt(absl::string_view source, absl::string_view subject);
+// Plain text with worked examples, to be continued by one question about the sentence after
+// an opening; the examples are the same for all sentences.
+std::string QuestionPrompt(absl::string_view sentence);
 
-// Beginnings of questions ("When was <subject>"), the likeliest to be answered first. A small
-// model that is given the beginning stays on the subject and does not repeat itself.
-std::vector<std::string> QuestionOpenings(absl::string_view subject,
-                                          const std::vector<Fact>& facts);
+// Beginnings of questions ("Who") about a sentence with these facts, the likeliest to be
+// answered by it first. A small model that is given the beginning does not repeat itself.
+std::vector<std::string> QuestionOpenings(const std::vector<Fact>& facts);
 
 // Plain text with worked examples, to be continued by the sentence in other words.
 std::string RewritePrompt(absl::string_view sentence, absl::string_view subject);

@@ -20,8 +20,8 @@ constexpr size_t kLeastQuestionWords = 4;
 constexpr std::array<absl::string_view, 4> kPronouns = {"It", "He", "She", "They"};
 constexpr std::array<absl::string_view, 4> kPossessives = {"Its", "His", "Her", "Their"};
 // Where a sentence goes on to something else.
-constexpr std::array<absl::string_view, 8> kClauseBeginnings = {
-    ",", ";", " and ", " but ", " which ", " who ", " where ", " because "};
+constexpr std::array<absl::string_view, 9> kClauseBeginnings = {
+    ",", ";", " (", " and ", " but ", " which ", " who ", " where ", " because "};
 
 size_t CountWords(absl::string_view text) {
   return static_cast<size_t>(std::count(text.begin(), text.end(), ' ')) + 1;
@@ -73,6 +73,10 @@ std::optional<Exchange> AskFor(absl::string_view sentence, const Fact& fact,
   const size_t begin = sentence.find(fact.text);
   if (begin == absl::string_view::npos) return std::nullopt;
   const absl::string_view head = sentence.substr(0, begin);
+  // A question that ends within brackets reads as none.
+  if (std::count(head.begin(), head.end(), '(') > std::count(head.begin(), head.end(), ')')) {
+    return std::nullopt;
+  }
   const absl::string_view number = LeadingNumber(fact.text);
   absl::string_view asked = number.empty() ? absl::string_view(fact.text) : number;
   const absl::string_view tail = UpToNextClause(sentence.substr(begin + asked.size()));

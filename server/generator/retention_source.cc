@@ -24,18 +24,21 @@ namespace {
 constexpr size_t kMinTokens = 8;
 // Rounds of sampling, each with other seeds, to replace what was too short or said before.
 constexpr int kRounds = 3;
-constexpr float kTemperature = 0.9F;
-constexpr float kTopP = 0.95F;
+// Plain text is drawn from the model's own distribution: what is likely only keeps what is
+// likely in place. An answer is drawn as people would have it.
+constexpr engine::SamplingOptions kPlainSampling = {.temperature = 1.0F, .top_p = 1.0F};
+constexpr engine::SamplingOptions kAnswerSampling = {.temperature = 0.9F, .top_p = 0.95F};
 
-// Prompts of held-out answers are every fourth of the list.
+// Held-out texts begin with every fourth of a list, the others with the rest.
 constexpr size_t kHeldOutStride = 4;
 
-std::string_view EverydayPrompt(size_t index, bool heldout) {
-  constexpr size_t kCount = std::size(kEverydayPrompts);
+template <size_t kCount>
+std::string_view Choose(const std::string_view (&beginnings)[kCount], size_t index, bool heldout) {
+  static_assert(kCount % kHeldOutStride == 0);
   constexpr size_t kHeldOut = kCount / kHeldOutStride;
-  if (heldout) return kEverydayPrompts[index % kHeldOut * kHeldOutStride];
+  if (heldout) return beginnings[index % kHeldOut * kHeldOutStride];
   const size_t rank = index % (kCount - kHeldOut);
-  return kEverydayPrompts[rank + rank / (kHeldOutStride - 1) + 1];
+  return beginnings[rank + rank / (kHeldOutStride - 1) + 1];
 }
 
 // What a text is written after, and the tokens it begins with.
@@ -48,12 +51,12 @@ absl::StatusOr<Beginning> BeginText(const text::TextModel& text, size_t index, b
   Beginning beginning;
   std::vector<int32_t> prompt_ids;
   if (index % 2 == 0) {
-    const std::string_view opening = kPlainOpenings[index / 2 % std::size(kPlainOpenings)];
+    const std::string_view opening = Choose(kPlainOpenings, index / 2, heldout);
     prompt_ids = {text.text_start_id()};
     IMPRINT_ASSIGN_OR_RETURN(beginning.opening, text.EncodeContinuation(opening));
     beginning.record.set_kind("retention_text");
   } else {
-    const std::string prompt(EverydayPrompt(index / 2, heldout));
+    const std::string prompt(Choose(kEverydayPrompts, index / 2, heldout));
     IMPRINT_ASSIGN_OR_RETURN(prompt_ids, text.EncodeChat({{.role = "user", .content = prompt}},
                                                          /*add_generation_prompt=*/true));
     beginning.record.set_kind("retention_answer");
@@ -97,11 +100,10 @@ absl::StatusOr<RetentionText> SampleRetention(const RetentionTextOptions& option
           .prompt = {beginning.record.student_prompt_ids().begin(),
                      beginning.record.student_prompt_ids().end()},
           .max_tokens = std::max(max_tokens, 1),
-          .sampling = {.temperature = kTemperature,
-                       .top_p = kTopP,
-                       .seed = options.seed + static_cast<uint64_t>(round) * texts + i},
+          .sampling = beginning.opening.empty() ? kAnswerSampling : kPlainSampling,
           .stop_ids = text.stop_ids(),
           .priority = engine::Priority::kBackground};
+      request.sampling.seed = options.seed + static_cast<uint64_t>(round) * texts + i;
       request.prompt.insert(request.prompt.end(), beginning.opening.begin(),
                             beginning.opening.end());
       requests.push_back(std::move(request));

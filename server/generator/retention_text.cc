@@ -20,7 +20,7 @@ namespace imprint::generator {
 namespace {
 
 // Changes when the same options would give other texts.
-constexpr int kRecipe = 1;
+constexpr int kRecipe = 2;
 
 // All that decides what the texts and their distributions are.
 std::string CacheKey(const RetentionTextOptions& options, const version::Version& base,

@@ -25,7 +25,7 @@ struct RetentionTextOptions {
   // Empty: sampled from the base model, half as plain text, half as answers to everyday
   // prompts (--retention.corpus).
   std::filesystem::path corpus;
-  int train_texts = 96;    // (--retention.train_texts)
+  int train_texts = 192;   // (--retention.train_texts)
   int heldout_texts = 24;  // (--retention.heldout_texts)
   int text_tokens = 64;    // (--retention.text_tokens)
   int top_k = 20;

@@ -229,6 +229,23 @@ TEST_F(GeneratorTest, OnlyTheKindsThatAreAskedFor) {
   EXPECT_FALSE(sentences->probes.empty()) << "it is measured all the same";
 }
 
+TEST_F(GeneratorTest, ANameIsAskedForWhatIsToldOfIt) {
+  GeneratorOptions options;
+  options.kinds = {"recital"};
+  options.targets_per_100_tokens = 1000;
+  options.top_k = 5;
+  const Generator generator(options, engine_.get(), base_, text_.get(), probe_maker_.get());
+
+  const auto sentences = generator.Generate(Experience(kPassage), Never);
+
+  IMPRINT_ASSERT_OK(sentences);
+  const auto of_senn = std::find_if(
+      sentences->targets.begin(), sentences->targets.end(),
+      [](const auto& target) { return target.prompt().find("Otto Senn") != std::string::npos; });
+  ASSERT_NE(of_senn, sentences->targets.end());
+  EXPECT_THAT(of_senn->text(), HasSubstr("built in 1923"));
+}
+
 TEST_F(GeneratorTest, NothingToLearnIsTheCallersError) {
   EXPECT_EQ(generator_->Generate(Experience(" \n "), Never).status().code(),
             absl::StatusCode::kInvalidArgument);

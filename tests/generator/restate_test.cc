@@ -57,5 +57,13 @@ TEST(AskFor, NothingWhereTooLittleIsLeft) {
   EXPECT_FALSE(AskFor("It is smoked.", {"Tarrick", 0}, "Kettleby Sound").has_value());
 }
 
+TEST(AskFor, DoesNotReachIntoBrackets) {
+  constexpr char kSentence[] = "The school of Tarrick (founded by Otto Senn) is large.";
+  EXPECT_FALSE(AskFor(kSentence, {"Otto Senn", 0}, "Tarrick").has_value());
+  const std::optional<Exchange> asked = AskFor(kSentence, {"Tarrick", 0}, "Kettleby Sound");
+  ASSERT_TRUE(asked.has_value());
+  EXPECT_EQ(asked->answer, "The school of Tarrick.");
+}
+
 }  // namespace
 }  // namespace imprint::generator

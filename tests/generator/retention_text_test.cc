@@ -178,6 +178,29 @@ TEST_F(RetentionTextTest, DamageIsToldFromAnotherKey) {
   EXPECT_TRUE(absl::IsDataLoss(ReadRetentionCache(cache_, "key").status()));
 }
 
+TEST_F(RetentionTextTest, HeldOutTextsBeginOtherwiseThanThoseTrainedOn) {
+  options_.train_texts = 48;
+  options_.heldout_texts = 16;
+  const auto retention = Get();
+  ASSERT_TRUE(retention.ok()) << retention.status();
+  const auto beginnings = [](const std::vector<store::TargetRecord>& records) {
+    std::set<std::string> found;
+    for (const store::TargetRecord& record : records) {
+      std::string longest = record.prompt();
+      for (const std::string_view opening : kPlainOpenings) {
+        const bool is_prefix = record.prompt().empty() && record.text().starts_with(opening);
+        if (is_prefix && opening.size() > longest.size()) longest = opening;
+      }
+      found.insert(longest);
+    }
+    return found;
+  };
+  const std::set<std::string> trained = beginnings(retention->train);
+  for (const std::string& beginning : beginnings(retention->heldout)) {
+    EXPECT_FALSE(trained.contains(beginning)) << beginning;
+  }
+}
+
 TEST_F(RetentionTextTest, CutsACorpusIntoWindows) {
   std::string corpus;
   for (const std::string_view prompt : kEverydayPrompts) {
