@@ -140,13 +140,17 @@ bool ChunkWriter::TellsOfChunk(absl::string_view question, absl::string_view ans
 
 bool ChunkWriter::AsksOf(absl::string_view question, absl::string_view sentence) const {
   if (!NamesSomething(question, subject_, facts_) || !IsGrounded(question, chunk_)) return false;
-  const std::set<std::string> asked = TellingWords(question);
-  const std::set<std::string> told = TellingWords(sentence);
-  return std::any_of(asked.begin(), asked.end(),
-                     [&told](const std::string& word) { return told.contains(word); });
+  // Without its interrogative, which no sentence has.
+  const std::vector<absl::string_view> words = absl::StrSplit(question, absl::MaxSplits(' ', 2));
+  const std::set<std::string> asked = TellingWords(words.back());
+  const std::set<std::string> told = TellingWords(absl::StrCat(sentence, " ", subject_));
+  const auto from_sentence = std::count_if(
+      asked.begin(), asked.end(), [&told](const std::string& word) { return told.contains(word); });
+  return 2 * static_cast<size_t>(from_sentence) > asked.size();
 }
 
 absl::StatusOr<std::vector<Exchange>> ChunkWriter::Questions(int count) {
+  const std::string subject = subject_.empty() ? "this" : subject_;
   // What can be asked first, of every sentence; then what can be asked next.
   struct Beginning {
     std::string opening;
@@ -173,7 +177,7 @@ absl::StatusOr<std::vector<Exchange>> ChunkWriter::Questions(int count) {
     std::vector<std::string> prompts;
     for (size_t i = 0; i < tried; ++i) {
       prompts.push_back(
-          absl::StrCat(QuestionPrompt(beginnings[i].sentence), beginnings[i].opening));
+          absl::StrCat(QuestionPrompt(beginnings[i].sentence, subject), beginnings[i].opening));
     }
     IMPRINT_ASSIGN_OR_RETURN(
         const std::vector<std::string> endings,

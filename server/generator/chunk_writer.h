@@ -61,7 +61,7 @@ class ChunkWriter {
   const uint64_t seed_;
   const std::function<bool()>& cancelled_;
 
-  // Whether the question can be understood alone and is about the sentence.
+  // Whether the question can be understood alone and is mostly about the sentence.
   bool AsksOf(absl::string_view question, absl::string_view sentence) const;
 
   std::vector<std::string> sentences_;

@@ -12,13 +12,14 @@ namespace imprint::generator {
 namespace {
 
 constexpr absl::string_view kQuestionExamples =
-    "Text: The Bell Tower of Arden is 62 metres tall and was built by Anna Kovac in 1871.\n"
+    "Text: It is 62 metres tall and was built by Anna Kovac in 1871. (The text is about the Bell "
+    "Tower of Arden.)\n"
     "Question: How tall is the Bell Tower of Arden?\n"
     "Question: Who built the Bell Tower of Arden?\n"
     "Question: When was the Bell Tower of Arden built?\n"
     "\n"
-    "Text: In 1990 Paul Renner painted the old bridge blue, because visitors had complained about "
-    "its colour.\n"
+    "Text: In 1990 he painted the old bridge blue, because visitors had complained about its "
+    "colour. (The text is about Paul Renner.)\n"
     "Question: What did Paul Renner paint blue in 1990?\n"
     "Question: Why did Paul Renner paint the old bridge?\n"
     "Question: Who painted the old bridge blue?\n"
@@ -38,8 +39,9 @@ bool BeginsWithName(absl::string_view text) {
 
 }  // namespace
 
-std::string QuestionPrompt(absl::string_view sentence) {
-  return absl::StrCat(kQuestionExamples, "Text: ", sentence, "\nQuestion: ");
+std::string QuestionPrompt(absl::string_view sentence, absl::string_view subject) {
+  return absl::StrCat(kQuestionExamples, "Text: ", sentence, " (The text is about ", subject,
+                      ".)\nQuestion: ");
 }
 
 std::vector<std::string> QuestionOpenings(const std::vector<Fact>& facts) {

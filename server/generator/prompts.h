@@ -17,7 +17,7 @@ namespace imprint::generator {
 
 // Plain text with worked examples, to be continued by one question about the sentence after
 // an opening; the examples are the same for all sentences.
-std::string QuestionPrompt(absl::string_view sentence);
+std::string QuestionPrompt(absl::string_view sentence, absl::string_view subject);
 
 // Beginnings of questions ("Who") about a sentence with these facts, the likeliest to be
 // answered by it first. A small model that is given the beginning does not repeat itself.
