@@ -30,7 +30,7 @@ struct GeneratorOptions {
   // Those of kTargetKinds that are made (--generator.kinds).
   std::vector<std::string> kinds = {kTargetKinds.begin(), kTargetKinds.end()};
   // Target sentences for each 100 tokens of context (--generator.targets_per_100_tokens).
-  double targets_per_100_tokens = 30;
+  double targets_per_100_tokens = 60;
   // Between these for one chunk of context (--generator.min_targets, .max_targets).
   int min_targets = 8;
   int max_targets = 256;

@@ -31,23 +31,24 @@ struct DistillerOptions {
   Objective objective = Objective::kDistill;  // (--update.objective)
   int rank = 32;                              // (--update.rank)
   double alpha = 64;                          // (--update.alpha)
-  // Share of the blocks that are changed, counted from the last (--update.upper_blocks): with
-  // the lower ones as they are, as much is learned and less of the rest moves.
-  double upper_blocks = 0.67;
-  double learning_rate = 1.2e-3;  // (--update.learning_rate)
+  // Share of the blocks that are changed, counted from the last (--update.upper_blocks): fewer
+  // move less of the rest and cost less, but facts are recalled better with all of them.
+  double upper_blocks = 1;
+  double learning_rate = 1e-3;  // (--update.learning_rate)
   int warmup_steps = 5;
   double clip_norm = 1.0;
   double beta1 = 0.9;
   double beta2 = 0.95;
   double weight_decay = 0;
-  // Tokens of one step, prompts included (--update.batch_tokens).
-  int batch_tokens = 512;
+  // Tokens of one step, prompts included (--update.batch_tokens): for as many tokens, more and
+  // smaller steps learn more.
+  int batch_tokens = 256;
   // A small job takes smaller steps, down to this, for the sake of more of them.
   int min_batch_tokens = 256;
   // Steps of one pass that a small job is cut into.
   int small_job_steps = 8;
   // Passes over the target sentences at most (--update.epochs) ...
-  int max_epochs = 3;
+  int max_epochs = 4;
   // ... but as many as make this many steps (--update.min_steps): what a job needs are steps,
   // and a small one has few in a pass.
   int min_steps = 48;
