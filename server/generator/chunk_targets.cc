@@ -14,7 +14,9 @@
 namespace imprint::generator {
 namespace {
 
-// The passage itself is learned in pieces of whole sentences of this many tokens.
+// The passage itself is learned in pieces of whole sentences of this many tokens. A sentence that
+// is longer, as in a text without sentence ends, is learned so only: as the answer to one
+// question after another it would take all the training.
 constexpr int kPassageTokens = 96;
 // Questions asked of the model whatever the budget, and once more where some are kept apart.
 constexpr int kLeastQuestions = 2;
@@ -109,6 +111,7 @@ absl::Status ChunkTargets::AddRestatements() {
   }
   if (Wants("recital")) {
     for (const Exchange& recital : writer_.Recitals(share)) {
+      if (CountTokens(recital.answer) > kPassageTokens) continue;
       IMPRINT_RETURN_IF_ERROR(drafts_.AddChat("recital", recital.question, recital.answer));
     }
   }

@@ -246,6 +246,26 @@ TEST_F(GeneratorTest, ANameIsAskedForWhatIsToldOfIt) {
   EXPECT_THAT(of_senn->text(), HasSubstr("built in 1923"));
 }
 
+TEST_F(GeneratorTest, ATextWithoutSentenceEndsIsNotTheAnswerToEveryName) {
+  std::string text = "The red boat of Mira";
+  for (int i = 0; i < 40; ++i)
+    text += " and the blue boat of Otto Senn" + std::string(1, 'A' + i % 26);
+  GeneratorOptions options;
+  options.kinds = {"passage", "recital", "quote"};
+  options.targets_per_100_tokens = 100;
+  options.max_answer_tokens = 4;
+  options.top_k = 2;
+  const Generator generator(options, engine_.get(), base_, text_.get(), probe_maker_.get());
+
+  const auto sentences = generator.Generate(Experience(text), Never);
+
+  IMPRINT_ASSERT_OK(sentences);
+  EXPECT_THAT(KindsOf(*sentences), Contains("passage"));
+  int64_t tokens = 0;
+  for (const store::TargetRecord& target : sentences->targets) tokens += target.target_ids_size();
+  EXPECT_LE(tokens, 3 * static_cast<int64_t>(text_->EncodeContinuation(text)->size()));
+}
+
 TEST_F(GeneratorTest, NothingToLearnIsTheCallersError) {
   EXPECT_EQ(generator_->Generate(Experience(" \n "), Never).status().code(),
             absl::StatusCode::kInvalidArgument);
