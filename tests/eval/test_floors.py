@@ -25,8 +25,8 @@ FLAGS = " ".join(
         "--retention.train_texts=40",
         "--retention.heldout_texts=4",
         "--retention.text_tokens=32",
-        "--generator.targets_per_100_tokens=20",
-        "--update.epochs=3",
+        "--generator.targets_per_100_tokens=30",
+        "--update.epochs=4",
         "--update.min_steps=24",
         "--update.retention_share=1.5",
     ]
