@@ -145,7 +145,9 @@ def test_a_deadline_ends_an_answer(client, server):
         for seed in range(1000):
             client.query("Go on.", seed=seed, timeout=0.05 / (1 + seed), **LONG)
     assert isinstance(caught.value, TimeoutError)
-    assert server.address in str(caught.value)
+    # Whoever looked at the clock first: the client, or the server that was to answer.
+    message = str(caught.value)
+    assert server.address in message or "the request's deadline passed" in message
 
 
 def test_scores_of_an_answer(client):
