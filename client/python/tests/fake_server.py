@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A server that answers as it is told: for errors that a real one gives by chance only."""
 
+import threading
 from concurrent import futures
 
 import grpc
@@ -31,8 +32,18 @@ class Refusal:
         context.abort(self.code, "told so")
 
 
+class Silence:
+    """No answer for as long as the caller waits."""
+
+    def keep(self, context):
+        over = threading.Event()
+        context.add_callback(over.set)
+        over.wait(30)
+
+
 class FakeServer(grpc.GenericRpcHandler):
-    """`script` is a list of what to do, a call each: a Refusal, or responses to give before one.
+    """`script` is a list of what to do, a call each: a Refusal, or responses to give before one;
+    where one response is wanted, also a Silence.
 
     Behind its end, every call is answered with an empty response. `calls` are (method, request).
     """
@@ -67,6 +78,9 @@ class FakeServer(grpc.GenericRpcHandler):
             step = self.script.pop(0) if self.script else rpc.response()
             if isinstance(step, Refusal):
                 step.abort(context)
+            if isinstance(step, Silence):
+                step.keep(context)
+                return rpc.response()
             return step
 
         return answer

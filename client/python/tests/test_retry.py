@@ -7,8 +7,14 @@ import time
 import grpc
 import pytest
 
-from fake_server import FakeServer, Refusal
-from imprint import AbortedError, ResourceExhaustedError, RetryPolicy, UnavailableError
+from fake_server import FakeServer, Refusal, Silence
+from imprint import (
+    AbortedError,
+    DeadlineExceededError,
+    ResourceExhaustedError,
+    RetryPolicy,
+    UnavailableError,
+)
 from imprint.v1 import imprint_service_pb2
 
 BUSY = Refusal(grpc.StatusCode.RESOURCE_EXHAUSTED, retry_delay=0.02)
@@ -137,3 +143,11 @@ def test_delays_grow_with_jitter_up_to_a_bound():
         assert all(least <= delay <= least * 1.5 for delay in delays)
         assert len(delays) > 1
     assert 9 <= policy.delay(1, 9.0) <= 9 * 1.5, "the server's is the least"
+
+
+def test_a_server_that_says_nothing_is_named(fake, make):
+    fake.script = [Silence()]
+    client = make(fake.address, retry=RetryPolicy(max_attempts=1))
+    with pytest.raises(DeadlineExceededError) as caught:
+        client.status(timeout=0.2)
+    assert fake.address in str(caught.value)
