@@ -160,8 +160,9 @@ absl::StatusOr<std::vector<std::string>> ChunkTargets::AddAnswers(bool hold_out_
   }
   if (Wants("quote")) {
     for (const Exchange& exchange : asked) {
-      if (std::find(held_out.begin(), held_out.end(), exchange.question) != held_out.end())
-        continue;
+      const bool measures =
+          std::find(held_out.begin(), held_out.end(), exchange.question) != held_out.end();
+      if (measures || CountTokens(exchange.answer) > kPassageTokens) continue;
       IMPRINT_RETURN_IF_ERROR(drafts_.AddChat("quote", exchange.question, exchange.answer));
     }
   }

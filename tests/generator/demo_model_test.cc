@@ -9,6 +9,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <memory>
+#include <string>
 
 #include "server/engine/compute_share.h"
 #include "server/generator/facts.h"
@@ -45,9 +46,12 @@ TEST(DemoModelTest, AQuestionIsAnsweredByTheSentenceItWasWrittenFor) {
   options.top_k = 5;
   const Generator generator(options, engine.get(), base, text.get(), &probe_maker);
   store::ExperienceRecord experience;
-  experience.set_text(
+  // The last sentence is too long to be the answer to every question about it.
+  std::string told =
       "The ferry Hollin Quay was built in 1923 by Marta Vessling. It carries forty people across "
-      "Lake Tammer.");
+      "Lake Tammer. Marta Vessling built the ferry Hollin Quay of oak";
+  for (int i = 0; i < 30; ++i) told += ", and of pine from Lake Tammer";
+  experience.set_text(told + ".");
   experience.add_caller_probes()->set_question("What is the ferry called?");
 
   const auto sentences = generator.Generate(experience, [] { return false; });

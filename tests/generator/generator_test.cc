@@ -248,8 +248,9 @@ TEST_F(GeneratorTest, ANameIsAskedForWhatIsToldOfIt) {
 
 TEST_F(GeneratorTest, ATextWithoutSentenceEndsIsNotTheAnswerToEveryName) {
   std::string text = "The red boat of Mira";
-  for (int i = 0; i < 40; ++i)
+  for (int i = 0; i < 40; ++i) {
     text += " and the blue boat of Otto Senn" + std::string(1, 'A' + i % 26);
+  }
   GeneratorOptions options;
   options.kinds = {"passage", "recital", "quote"};
   options.targets_per_100_tokens = 100;
