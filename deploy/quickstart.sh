@@ -78,8 +78,6 @@ if [[ ! -d "$data_dir" ]]; then
   install -d -m 700 "$data_dir" || die "cannot make $data_dir (--data_dir)"
 fi
 data_dir="$(cd "$data_dir" && pwd)"
-# Half the target sentences and fewer passes than by default: the demo ends within minutes.
-readonly DEMO_FLAGS=(--generator.targets_per_100_tokens=30 --update.epochs=3)
 readonly PID_FILE="$data_dir/imprintd.pid"
 readonly LOG_FILE="$data_dir/imprintd.log"
 readonly PORTS_FILE="$data_dir/imprintd.ports"
@@ -134,7 +132,7 @@ start_server() {
   rm -f "$PORTS_FILE"
   nohup "$BIN/imprintd" --model="$MODEL" --data_dir="$data_dir" --listen="127.0.0.1:$port" \
     --metrics_listen="127.0.0.1:$metrics_port" --device="$device" --port_file="$PORTS_FILE" \
-    --drain_deadline="${DRAIN_SECONDS}s" "${DEMO_FLAGS[@]}" \
+    --drain_deadline="${DRAIN_SECONDS}s" \
     >>"$LOG_FILE" 2>&1 </dev/null &
   pid=$!
   echo "$pid" >"$PID_FILE"

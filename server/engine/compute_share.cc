@@ -23,7 +23,7 @@ ComputeShare::ComputeShare(double training_share, const Clock* clock)
     : credit_rate_(CreditRate(training_share)), clock_(clock) {}
 
 bool ComputeShare::ServingMayBegin() const {
-  return !training_ && !(training_waits_ && training_credit_ > absl::ZeroDuration());
+  return training_ == 0 && !(training_waits_ > 0 && training_credit_ > absl::ZeroDuration());
 }
 
 bool ComputeShare::TrainingMayBegin() const {
@@ -42,22 +42,22 @@ void ComputeShare::BeginServing() {
 void ComputeShare::EndServing() {
   absl::MutexLock lock(&mutex_);
   serving_ = false;
-  if (!training_waits_) return;
+  if (training_waits_ == 0) return;
   const absl::Duration earned = (clock_->Now() - serving_began_) * credit_rate_;
   training_credit_ = std::min(training_credit_ + earned, kMaxCredit);
 }
 
 void ComputeShare::AwaitTrainingTurn() {
-  training_waits_ = true;
+  ++training_waits_;
   mutex_.Await(absl::Condition(this, &ComputeShare::TrainingMayBegin));
-  training_waits_ = false;
-  training_ = true;
+  --training_waits_;
+  ++training_;
   training_counted_ = clock_->Now();
 }
 
 void ComputeShare::BeginTraining() {
   absl::MutexLock lock(&mutex_);
-  training_credit_ = absl::ZeroDuration();
+  if (training_ == 0 && training_waits_ == 0) training_credit_ = absl::ZeroDuration();
   AwaitTrainingTurn();
 }
 
@@ -74,14 +74,14 @@ void ComputeShare::Yield() {
   }
   training_credit_ = std::max(training_credit_ - spent, -kMaxCredit);
   if (training_credit_ > absl::ZeroDuration()) return;
-  training_ = false;
+  --training_;
   AwaitTrainingTurn();
 }
 
 void ComputeShare::EndTraining() {
   absl::MutexLock lock(&mutex_);
-  training_ = false;
-  training_credit_ = absl::ZeroDuration();
+  --training_;
+  if (training_ == 0 && training_waits_ == 0) training_credit_ = absl::ZeroDuration();
 }
 
 }  // namespace imprint::engine

@@ -17,7 +17,8 @@
 
 namespace imprint::engine {
 
-// Thread-safe; one serving thread, one training thread.
+// Thread-safe; one serving thread, and one training, whose threads take turns together: serving
+// waits until each has yielded or ended.
 class ComputeShare {
  public:
   // `training_share` is brought into [0.05, 0.95] (--update.compute_share). `clock`
@@ -28,9 +29,9 @@ class ComputeShare {
   void BeginServing() ABSL_LOCKS_EXCLUDED(mutex_);
   void EndServing() ABSL_LOCKS_EXCLUDED(mutex_);
 
-  // Around training; while it holds the device it calls Yield at layer boundaries,
-  // which lets waiting serving steps run first, and returns when it may go on. The
-  // training thread waits for no answer of the engine while it holds the device.
+  // Around what one thread of the training computes; while it holds the device it calls Yield
+  // at layer boundaries, which lets waiting serving steps run first, and returns when it may
+  // go on. No thread of the training waits for an answer of the engine meanwhile.
   void BeginTraining() ABSL_LOCKS_EXCLUDED(mutex_);
   void Yield() ABSL_LOCKS_EXCLUDED(mutex_);
   void EndTraining() ABSL_LOCKS_EXCLUDED(mutex_);
@@ -46,9 +47,10 @@ class ComputeShare {
   const Clock* const clock_;
   absl::Mutex mutex_;
   bool serving_ ABSL_GUARDED_BY(mutex_) = false;
-  bool training_ ABSL_GUARDED_BY(mutex_) = false;
   bool serving_waits_ ABSL_GUARDED_BY(mutex_) = false;
-  bool training_waits_ ABSL_GUARDED_BY(mutex_) = false;
+  // Threads of the training that compute, and that wait to.
+  int training_ ABSL_GUARDED_BY(mutex_) = 0;
+  int training_waits_ ABSL_GUARDED_BY(mutex_) = 0;
   absl::Time serving_began_ ABSL_GUARDED_BY(mutex_);
   // Until when training's time has been taken off its credit.
   absl::Time training_counted_ ABSL_GUARDED_BY(mutex_);

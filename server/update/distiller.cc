@@ -4,7 +4,6 @@
 #include "server/update/distiller.h"
 
 #include <ATen/ATen.h>
-#include <ATen/core/grad_mode.h>
 
 #include <algorithm>
 #include <cmath>
@@ -17,10 +16,9 @@
 #include "absl/time/clock.h"
 #include "common/status_macros.h"
 #include "server/model/guard.h"
-#include "server/model/network.h"
 #include "server/update/adamw.h"
-#include "server/update/kl_loss.h"
 #include "server/update/packer.h"
+#include "server/update/step_gradient.h"
 #include "server/update/target_pool.h"
 #include "server/update/training_batch.h"
 #include "server/update/training_memory.h"
@@ -66,21 +64,15 @@ std::vector<PackItem> ItemsOf(const Sentences& sentences, const std::vector<size
   return items;
 }
 
-// Holds the device for one step.
-class ComputeTurn {
- public:
-  explicit ComputeTurn(engine::ComputeShare* share) : share_(share) {
-    if (share_ != nullptr) share_->BeginTraining();
-  }
-  ~ComputeTurn() {
-    if (share_ != nullptr) share_->EndTraining();
-  }
-  ComputeTurn(const ComputeTurn&) = delete;
-  ComputeTurn& operator=(const ComputeTurn&) = delete;
+SentenceList Pick(const Sentences& sentences, const std::vector<size_t>& chosen) {
+  SentenceList picked;
+  for (const size_t i : chosen) picked.push_back(&sentences[i]);
+  return picked;
+}
 
- private:
-  engine::ComputeShare* const share_;
-};
+int64_t TargetTokens(const TrainingSentence& sentence) {
+  return static_cast<int64_t>(sentence.item.target.size());
+}
 
 // The lowest block that is changed; at least the last one is.
 int64_t FirstLayer(const DistillerOptions& options, const model::ModelConfig& config) {
@@ -213,60 +205,41 @@ class Training {
     return options_.learning_rate * std::min(warm, 1.0) * decayed;
   }
 
-  // Forward, backward, check, step.
+  // Loss, gradient, check, step.
   absl::Status Step(const std::vector<size_t>& targets, const std::vector<size_t>& retention,
                     double learning_rate) {
-    const ComputeTurn turn(share_);
-    const at::AutoGradMode with_grad(true);
-    std::vector<const TrainingSentence*> target_sentences, retention_sentences;
-    for (const size_t i : targets) target_sentences.push_back(&targets_[i]);
-    for (const size_t i : retention) retention_sentences.push_back(&retention_[i]);
-    const TrainingBatch batch =
-        MakeTrainingBatch(target_sentences, retention_sentences, options_.retention_weight,
-                          options_.focus, base_.placement.device);
-
-    model::ForwardOptions forward;
-    forward.adapter = &adapter_;
-    if (share_ != nullptr) forward.layer_hook = [share = share_] { share->Yield(); };
-    const at::Tensor hidden =
-        model::Network::Forward(base_, batch.packed.tokens, batch.packed.segments, forward);
-    const KlLoss loss =
-        TopKKlLoss(base_, hidden.detach().index_select(0, batch.target_rows), batch.teacher,
-                   batch.weight_T, /*with_grad=*/true, forward.layer_hook);
+    const SentenceList target_sentences = Pick(targets_, targets);
+    const SentenceList retention_sentences = Pick(retention_, retention);
+    const TokenWeights weights(target_sentences, retention_sentences, options_.retention_weight,
+                               options_.focus);
+    StepGradient computed = ComputeStepGradient(base_, adapter_, target_sentences,
+                                                retention_sentences, weights, share_);
     const int step = progress_.step + 1;
-    if (!std::isfinite(loss.sum)) {
+    if (!std::isfinite(computed.loss)) {
       return absl::InternalError(absl::StrCat("loss of step ", step, " is not finite"));
     }
-    // The rows are all different, so that this is a copy and not a sum, whose order a GPU
-    // does not fix.
-    at::Tensor grad_hidden = at::zeros_like(hidden);
-    grad_hidden.index_copy_(0, batch.target_rows, loss.grad_hidden_TD.to(hidden.scalar_type()));
-    optimizer_.ZeroGradients();
-    hidden.backward(grad_hidden);
+    const ComputeTurn turn(share_);
+    std::vector<at::Tensor> parameters = adapter_.Parameters();
+    for (size_t i = 0; i < parameters.size(); ++i) {
+      parameters[i].mutable_grad() = std::move(computed.gradients[i]);
+    }
     const double norm = optimizer_.GradientNorm();
     if (!std::isfinite(norm)) {
       return absl::InternalError(absl::StrCat("gradient of step ", step, " is not finite"));
     }
     const double divisor = options_.clip_norm > 0 ? std::max(1.0, norm / options_.clip_norm) : 1;
     optimizer_.Step(learning_rate, divisor);
+    optimizer_.ZeroGradients();
     progress_.step = step;
-    progress_.tokens += static_cast<int64_t>(batch.packed.tokens.size());
-    RecordKl(targets, retention, batch, loss.kl_T);
-    return absl::OkStatus();
-  }
-
-  void RecordKl(const std::vector<size_t>& targets, const std::vector<size_t>& retention,
-                const TrainingBatch& batch, const at::Tensor& kl_T) {
-    int64_t row = 0;
-    for (size_t i = 0; i < batch.tokens.size(); ++i) {
-      const double kl = kl_T.narrow(0, row, batch.tokens[i]).sum().item<double>();
-      row += batch.tokens[i];
-      if (i < targets.size()) {
-        pool_.Record(targets[i], kl, batch.tokens[i]);
-      } else {
-        retention_seen_.Record(retention[i - targets.size()], kl, batch.tokens[i]);
-      }
+    progress_.tokens += computed.tokens;
+    for (size_t i = 0; i < targets.size(); ++i) {
+      pool_.Record(targets[i], computed.target_kl[i], TargetTokens(*target_sentences[i]));
     }
+    for (size_t i = 0; i < retention.size(); ++i) {
+      retention_seen_.Record(retention[i], computed.retention_kl[i],
+                             TargetTokens(*retention_sentences[i]));
+    }
+    return absl::OkStatus();
   }
 
   const DistillerOptions& options_;
@@ -309,9 +282,12 @@ absl::StatusOr<DistillResult> Distiller::Train(
   const int64_t rank = start == nullptr ? options_.rank : start->rank;
   const int64_t first_layer =
       start == nullptr ? FirstLayer(options_, base_->config) : start->first_layer;
-  const int64_t estimate =
-      EstimateTrainingMemory(base_->config, base_->placement, rank, batch_tokens, first_layer)
-          .total();
+  const auto estimate_for = [&](int64_t tokens) {
+    return EstimateTrainingMemory(base_->config, base_->placement, rank, tokens, first_layer,
+                                  StepParts(tokens, base_->placement.device))
+        .total();
+  };
+  const int64_t estimate = estimate_for(batch_tokens);
   const char* const way_out =
       start == nullptr ? "lower --update.batch_tokens or --update.rank"
                        : "lower --update.batch_tokens; a lower --update.rank counts from a "
@@ -321,9 +297,7 @@ absl::StatusOr<DistillResult> Distiller::Train(
         "training needs about %d bytes (rank %d, steps of %d tokens); the limit is %d "
         "(--update.max_bytes); %s",
         estimate, rank, batch_tokens, options_.max_bytes, way_out);
-    const bool any_step = EstimateTrainingMemory(base_->config, base_->placement, rank,
-                                                 options_.batch_tokens, first_layer)
-                              .total() > options_.max_bytes;
+    const bool any_step = estimate_for(options_.batch_tokens) > options_.max_bytes;
     return any_step ? absl::FailedPreconditionError(message)
                     : absl::ResourceExhaustedError(message);
   }

@@ -152,4 +152,13 @@ std::vector<BatchPlan> PlanBatches(const std::vector<PackItem>& targets,
   return batches;
 }
 
+std::vector<BatchPlan> SplitBatch(const std::vector<PackItem>& targets,
+                                  const std::vector<PackItem>& retention, int64_t count) {
+  std::vector<BatchPlan> parts = DealAll(targets, retention, static_cast<size_t>(count));
+  std::erase_if(parts, [](const BatchPlan& part) {
+    return part.targets.empty() && part.retention.empty();
+  });
+  return parts;
+}
+
 }  // namespace imprint::update

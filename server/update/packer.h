@@ -52,6 +52,11 @@ struct BatchPlan {
 std::vector<BatchPlan> PlanBatches(const std::vector<PackItem>& targets,
                                    const std::vector<PackItem>& retention, int64_t batch_tokens);
 
+// Deals one batch into up to `count` parts of about the same number of target tokens and of
+// retention tokens, none empty, to be computed side by side.
+std::vector<BatchPlan> SplitBatch(const std::vector<PackItem>& targets,
+                                  const std::vector<PackItem>& retention, int64_t count);
+
 }  // namespace imprint::update
 
 #endif  // IMPRINT_SERVER_UPDATE_PACKER_H_

@@ -36,30 +36,9 @@ PackItem ItemOf(const store::TargetRecord& record) {
 // one surprise must not outweigh a sentence.
 constexpr float kMostSaid = 4;
 
-// The weights of target tokens, which sum to 1.
-class TargetWeights {
- public:
-  TargetWeights(const std::vector<const TrainingSentence*>& targets, double focus) : focus_(focus) {
-    for (const TrainingSentence* sentence : targets) {
-      tokens_ += static_cast<double>(sentence->item.target.size());
-      for (size_t t = 0; t < sentence->item.target.size(); ++t) said_ += Said(*sentence, t);
-    }
-  }
-
-  double operator()(const TrainingSentence& sentence, size_t token) const {
-    if (said_ == 0) return 1 / tokens_;
-    return (1 - focus_) / tokens_ + focus_ * Said(sentence, token) / said_;
-  }
-
- private:
-  static double Said(const TrainingSentence& sentence, size_t token) {
-    return sentence.base_kl.empty() ? 0 : std::min(sentence.base_kl[token], kMostSaid);
-  }
-
-  const double focus_;
-  double tokens_ = 0;
-  double said_ = 0;
-};
+double Said(const TrainingSentence& sentence, size_t token) {
+  return sentence.base_kl.empty() ? 0 : std::min(sentence.base_kl[token], kMostSaid);
+}
 
 }  // namespace
 
@@ -97,40 +76,55 @@ void BecomeSure(TrainingSentence& sentence) {
   }
 }
 
-TrainingBatch MakeTrainingBatch(const std::vector<const TrainingSentence*>& targets,
-                                const std::vector<const TrainingSentence*>& retention,
-                                double retention_weight, double focus, at::Device device) {
-  std::vector<const TrainingSentence*> sentences = targets;
+TokenWeights::TokenWeights(const SentenceList& targets, const SentenceList& retention,
+                           double retention_weight, double focus)
+    : focus_(focus), retention_share_(retention_weight / (1 + retention_weight)) {
+  for (const TrainingSentence* sentence : targets) {
+    target_tokens_ += static_cast<double>(sentence->item.target.size());
+    for (size_t t = 0; t < sentence->item.target.size(); ++t) said_ += Said(*sentence, t);
+  }
+  for (const TrainingSentence* sentence : retention) {
+    retention_tokens_ += static_cast<double>(sentence->item.target.size());
+  }
+  if (retention_tokens_ == 0) retention_share_ = 0;
+  if (target_tokens_ == 0) retention_share_ = 1;
+}
+
+double TokenWeights::OfTarget(const TrainingSentence& sentence, size_t token) const {
+  const double even = 1 / target_tokens_;
+  const double spread =
+      said_ == 0 ? even : (1 - focus_) * even + focus_ * Said(sentence, token) / said_;
+  return (1 - retention_share_) * spread;
+}
+
+TrainingBatch MakeTrainingBatch(const SentenceList& targets, const SentenceList& retention,
+                                const TokenWeights& weights, at::Device device) {
+  SentenceList sentences = targets;
   sentences.insert(sentences.end(), retention.begin(), retention.end());
 
   TrainingBatch batch;
   std::vector<PackItem> items;
-  int64_t target_tokens = 0, retention_tokens = 0, k = std::numeric_limits<int64_t>::max();
-  for (size_t i = 0; i < sentences.size(); ++i) {
-    items.push_back(sentences[i]->item);
-    batch.tokens.push_back(static_cast<int64_t>(sentences[i]->item.target.size()));
-    (i < targets.size() ? target_tokens : retention_tokens) += batch.tokens.back();
-    k = std::min<int64_t>(k, sentences[i]->teacher.k);
+  int64_t tokens = 0, k = std::numeric_limits<int64_t>::max();
+  for (const TrainingSentence* sentence : sentences) {
+    items.push_back(sentence->item);
+    batch.tokens.push_back(static_cast<int64_t>(sentence->item.target.size()));
+    tokens += batch.tokens.back();
+    k = std::min<int64_t>(k, sentence->teacher.k);
   }
   batch.packed = Pack(items);
 
-  double share = retention_weight / (1 + retention_weight);
-  if (retention_tokens == 0) share = 0;
-  if (target_tokens == 0) share = 1;
-  const int64_t tokens = target_tokens + retention_tokens;
   const at::TensorOptions on_cpu = at::TensorOptions().device(at::kCPU);
   const at::Tensor ids_TK = at::empty({tokens, k}, on_cpu.dtype(at::kLong));
   const at::Tensor log_probs_TK = at::empty({tokens, k}, on_cpu.dtype(at::kFloat));
   const at::Tensor weight_T = at::empty({tokens}, on_cpu.dtype(at::kFloat));
-  const TargetWeights target_weights(targets, focus);
   int64_t row = 0;
   for (size_t i = 0; i < sentences.size(); ++i) {
     const store::TeacherRows& teacher = sentences[i]->teacher;
     const bool retained = i >= targets.size();
     for (int t = 0; t < batch.tokens[i]; ++t, ++row) {
-      const double weight =
-          retained ? share / static_cast<double>(retention_tokens)
-                   : (1 - share) * target_weights(*sentences[i], static_cast<size_t>(t));
+      const double weight = retained
+                                ? weights.OfRetention()
+                                : weights.OfTarget(*sentences[i], static_cast<size_t>(t));
       weight_T.data_ptr<float>()[row] = static_cast<float>(weight);
       // A row is sorted, the most likely token first.
       std::copy_n(teacher.ids_of(t).begin(), k, ids_TK.data_ptr<int64_t>() + row * k);

@@ -39,24 +39,42 @@ absl::StatusOr<TrainingSentence> MakeTrainingSentence(const store::TargetRecord&
 // ordinary fine-tuning minimises.
 void BecomeSure(TrainingSentence& sentence);
 
+using SentenceList = std::vector<const TrainingSentence*>;
+
+// How the loss of a step is spread over its tokens; all weights together are 1. With w the
+// retention weight: 1 / (1 + w) spread over the new target tokens, w / (1 + w) evenly over
+// the retention tokens, so that the mix does not depend on which sentences a step happened to
+// get. Where there are only tokens of one kind they have all of it. Of what target tokens
+// get, the share `focus` is spread by how much the context says on each, the rest evenly.
+class TokenWeights {
+ public:
+  TokenWeights(const SentenceList& targets, const SentenceList& retention, double retention_weight,
+               double focus);
+
+  double OfTarget(const TrainingSentence& sentence, size_t token) const;
+  double OfRetention() const { return retention_share_ / retention_tokens_; }
+
+ private:
+  double focus_ = 0;
+  double retention_share_ = 0;
+  double target_tokens_ = 0;
+  double retention_tokens_ = 0;
+  double said_ = 0;  // by the context, on all target tokens
+};
+
 struct TrainingBatch {
   PackedBatch packed;
   at::Tensor target_rows;  // int64 [T], on the device
   TeacherTopK teacher;     // of the T target tokens; k is the least of any sentence's
-  // Sums to 1. With w the retention weight: 1 / (1 + w) spread over the new target tokens,
-  // w / (1 + w) evenly over the retention tokens, so that the mix does not depend on which
-  // sentences a batch happened to get. Where there are only tokens of one kind they
-  // have all of it. Of what target tokens get, the share `focus` is spread by how much the
-  // context says on each, the rest evenly.
-  at::Tensor weight_T;
+  at::Tensor weight_T;     // of each in the loss
   // Target tokens of each sentence, first those of `targets`, then those of `retention`.
   std::vector<int64_t> tokens;
 };
 
-// Together, `targets` and `retention` are not empty.
-TrainingBatch MakeTrainingBatch(const std::vector<const TrainingSentence*>& targets,
-                                const std::vector<const TrainingSentence*>& retention,
-                                double retention_weight, double focus, at::Device device);
+// A step, or the part of it that is computed together. Together, `targets` and `retention`
+// are not empty; `weights` are of the step.
+TrainingBatch MakeTrainingBatch(const SentenceList& targets, const SentenceList& retention,
+                                const TokenWeights& weights, at::Device device);
 
 }  // namespace imprint::update
 

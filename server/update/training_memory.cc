@@ -17,7 +17,8 @@ constexpr int64_t kLossRows = 64;
 
 TrainingMemory EstimateTrainingMemory(const model::ModelConfig& config,
                                       const model::Placement& placement, int64_t rank,
-                                      int64_t batch_tokens, int64_t first_layer) {
+                                      int64_t batch_tokens, int64_t first_layer,
+                                      int64_t parts) {
   const int64_t hidden = config.hidden_size;
   const int64_t heads = config.heads * config.head_dim;
   const int64_t kv_heads = config.kv_heads * config.head_dim;
@@ -36,7 +37,10 @@ TrainingMemory EstimateTrainingMemory(const model::ModelConfig& config,
   memory.adapter_bytes = layers * (low_rank * int64_t{sizeof(float)} + AdamW::StateBytes(low_rank));
   memory.activation_bytes =
       layers * batch_tokens * kept * static_cast<int64_t>(c10::elementSize(placement.compute));
-  memory.loss_bytes = kLossRows * config.vocab_size * int64_t{sizeof(float) + sizeof(float)};
+  // The first part's gradient is the step's, which the adapter's bytes have.
+  memory.loss_bytes =
+      parts * kLossRows * config.vocab_size * int64_t{sizeof(float) + sizeof(float)} +
+      (parts - 1) * layers * low_rank * int64_t{sizeof(float)};
   return memory;
 }
 

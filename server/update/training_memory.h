@@ -16,16 +16,17 @@ namespace imprint::update {
 struct TrainingMemory {
   int64_t adapter_bytes = 0;     // weights, gradients and the optimiser's moments
   int64_t activation_bytes = 0;  // kept for the backward pass, and its temporaries
-  int64_t loss_bytes = 0;        // a chunk of logits
+  int64_t loss_bytes = 0;        // a chunk of logits of each part, and a gradient
   int64_t total() const { return adapter_bytes + activation_bytes + loss_bytes; }
 };
 
 // Beside the base weights, which serving holds anyway. An estimate from above: what the
 // forward pass keeps of each token is counted, not measured. Blocks below `first_layer` are
-// not trained.
+// not trained; `parts` of a step are computed side by side.
 TrainingMemory EstimateTrainingMemory(const model::ModelConfig& config,
                                       const model::Placement& placement, int64_t rank,
-                                      int64_t batch_tokens, int64_t first_layer = 0);
+                                      int64_t batch_tokens, int64_t first_layer = 0,
+                                      int64_t parts = 1);
 
 }  // namespace imprint::update
 

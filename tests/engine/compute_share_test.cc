@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <chrono>
 #include <thread>
 
 #include "tests/fakes/fake_clock.h"
@@ -59,6 +60,38 @@ TEST(ComputeShareTest, ServingGetsItsTurnAtAYield) {
   }
   device.Leave();
   share.EndTraining();
+  serving.join();
+}
+
+TEST(ComputeShareTest, ServingWaitsForEveryThreadOfTheTraining) {
+  ComputeShare share(0.5);
+  std::atomic<int> training{2};
+  std::atomic<bool> served{false};
+  share.BeginTraining();
+  share.BeginTraining();
+  std::thread serving([&] {
+    share.BeginServing();
+    EXPECT_EQ(training, 0) << "one of them still computes";
+    served = true;
+    share.EndServing();
+  });
+  std::thread other([&] {
+    while (!served) {
+      --training;
+      share.Yield();
+      ++training;
+    }
+    share.EndTraining();
+  });
+  // This one computes for longer between its yields.
+  while (!served) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(2));
+    --training;
+    share.Yield();
+    ++training;
+  }
+  share.EndTraining();
+  other.join();
   serving.join();
 }
 

@@ -200,7 +200,27 @@ TEST_F(DistillerTest, SameInputSameBytes) {
   EXPECT_FALSE(SameBytes(*first->adapter, *Train(Input())->adapter));
 }
 
+TEST_F(DistillerTest, PartsSideBySideAddUpToTheStep) {
+  ASSERT_GE(options_.batch_tokens, 128) << "enough for two parts";
+  options_.max_epochs = 2;
+  const auto whole = Train(Input());
+  const std::vector<DistillProgress> of_whole = progress_;
+  model::SetComputeThreads(2);
+  const auto parts = Train(Input());
+  const auto again = Train(Input());
+  ASSERT_TRUE(whole.ok() && parts.ok() && again.ok());
+
+  ASSERT_EQ(progress_.size(), of_whole.size());
+  for (size_t i = 0; i < progress_.size(); ++i) {
+    EXPECT_NEAR(progress_[i].loss, of_whole[i].loss, 1e-3 * of_whole[i].loss) << "step " << i;
+    EXPECT_NEAR(progress_[i].retention_loss, of_whole[i].retention_loss, 1e-3) << "step " << i;
+  }
+  EXPECT_GT(progress_[0].tokens, of_whole[0].tokens) << "the system prompt is in each part";
+  EXPECT_TRUE(SameBytes(*parts->adapter, *again->adapter));
+}
+
 TEST_F(DistillerTest, YieldingDoesNotChangeTheBytes) {
+  model::SetComputeThreads(2);
   options_.max_epochs = 2;
   const auto alone = Train(Input());
   engine::ComputeShare share(0.5);

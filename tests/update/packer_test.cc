@@ -193,6 +193,20 @@ TEST(PlanBatchesTest, LongItemsGoAlone) {
   EXPECT_THAT(plans[1].targets, ElementsAre(1));
 }
 
+TEST(SplitBatchTest, PartsAreAlikeAndNoneIsEmpty) {
+  const Ids prompt = {1, 2}, target = {3, 4, 5};
+  const std::vector<PackItem> targets(5, {prompt, target}), retention(2, {prompt, target});
+
+  const std::vector<BatchPlan> parts = SplitBatch(targets, retention, 2);
+
+  ASSERT_EQ(parts.size(), 2U);
+  EXPECT_THAT(parts[0].targets, ElementsAre(0, 2, 4));
+  EXPECT_THAT(parts[1].targets, ElementsAre(1, 3));
+  EXPECT_THAT(parts[0].retention, ElementsAre(0));
+  EXPECT_THAT(parts[1].retention, ElementsAre(1));
+  EXPECT_EQ(SplitBatch(targets, retention, 8).size(), 5U);
+}
+
 TEST(PlanBatchesTest, WithoutTargetsThereIsNothingToDo) {
   const Ids prompt{1}, target{2};
   EXPECT_TRUE(PlanBatches({}, {{prompt, target}}, 100).empty());

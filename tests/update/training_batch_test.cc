@@ -59,6 +59,11 @@ class WeightTest : public ::testing::Test {
     sentence.teacher = {.k = 1, .ids = target, .log_probs = std::vector<float>(target.size(), 0)};
     return sentence;
   }
+  static TrainingBatch Batch(const SentenceList& targets, const SentenceList& retention,
+                             double retention_weight, double focus) {
+    const TokenWeights weights(targets, retention, retention_weight, focus);
+    return MakeTrainingBatch(targets, retention, weights, at::kCPU);
+  }
   static std::vector<float> Weights(const TrainingBatch& batch) {
     const float* weights = batch.weight_T.const_data_ptr<float>();
     return {weights, weights + batch.weight_T.numel()};
@@ -70,7 +75,7 @@ class WeightTest : public ::testing::Test {
 };
 
 TEST_F(WeightTest, EvenWhereNothingIsKnownOfWhatTheContextSays) {
-  const TrainingBatch batch = MakeTrainingBatch({&a_, &b_}, {&retained_}, 1, 0.5, at::kCPU);
+  const TrainingBatch batch = Batch({&a_, &b_}, {&retained_}, 1, 0.5);
 
   EXPECT_THAT(Weights(batch), ::testing::Each(FloatEq(0.125F)));
 }
@@ -80,7 +85,7 @@ TEST_F(WeightTest, FocusOnTheTokensOnWhichTheContextSaysMuch) {
   a_.base_kl = of_a;
   b_.base_kl = of_b;
 
-  const TrainingBatch batch = MakeTrainingBatch({&a_, &b_}, {&retained_}, 1, 0.5, at::kCPU);
+  const TrainingBatch batch = Batch({&a_, &b_}, {&retained_}, 1, 0.5);
 
   EXPECT_THAT(Weights(batch),
               ElementsAre(FloatEq(0.0625F), FloatEq(0.125F), FloatEq(0.25F), FloatEq(0.0625F),
@@ -91,9 +96,17 @@ TEST_F(WeightTest, OneSurpriseDoesNotOutweighASentence) {
   const std::vector<float> of_a = {100, 4};
   a_.base_kl = of_a;
 
-  const TrainingBatch batch = MakeTrainingBatch({&a_}, {}, 1, 1, at::kCPU);
+  const TrainingBatch batch = Batch({&a_}, {}, 1, 1);
 
   EXPECT_THAT(Weights(batch), ElementsAre(FloatEq(0.5F), FloatEq(0.5F)));
+}
+
+TEST_F(WeightTest, PartOfAStepHasItsShareOfTheStepsWeight) {
+  const TokenWeights step({&a_, &b_}, {&retained_}, 1, 0.5);
+
+  const TrainingBatch part = MakeTrainingBatch({&b_}, {}, step, at::kCPU);
+
+  EXPECT_THAT(Weights(part), ElementsAre(FloatEq(0.125F), FloatEq(0.125F)));
 }
 
 }  // namespace

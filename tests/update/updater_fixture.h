@@ -108,11 +108,10 @@ class Server {
     if (!updater.ok()) return updater.status();
     updater_ = *std::move(updater);
     updater_->AddListener([this](const store::JobRecord& job) {
-      {
-        absl::MutexLock lock(&mutex_);
-        steps_.push_back(job);
-      }
+      // First, so that a test that has seen the step may go on and end.
       if (on_job) on_job(job);
+      absl::MutexLock lock(&mutex_);
+      steps_.push_back(job);
     });
     listening_.Notify();
     return absl::OkStatus();

@@ -1,0 +1,63 @@
+// Copyright 2026 The Imprint Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Loss and gradient of one training step.
+//
+// On a CPU a step is computed in parts side by side, a thread each, because a part runs from
+// its first token to its gradient without waiting for another, where threads that share each
+// product wait for one another several thousand times a step.
+
+#ifndef IMPRINT_SERVER_UPDATE_STEP_GRADIENT_H_
+#define IMPRINT_SERVER_UPDATE_STEP_GRADIENT_H_
+
+#include <cstdint>
+#include <vector>
+
+#include "ATen/core/TensorBody.h"
+#include "server/engine/compute_share.h"
+#include "server/model/adapter.h"
+#include "server/model/weights.h"
+#include "server/update/training_batch.h"
+
+namespace imprint::update {
+
+struct StepGradient {
+  // KL to the teacher, nats, by the tokens' weights. Not finite: there are no gradients.
+  double loss = 0;
+  int64_t tokens = 0;  // computed, prompts included
+  // Of the adapter's Parameters(), f32; undefined where the step does not reach.
+  std::vector<at::Tensor> gradients;
+  // KL of each target sentence, and of each retention text, summed over its tokens, nats.
+  std::vector<double> target_kl;
+  std::vector<double> retention_kl;
+};
+
+// Into how many parts a step of so many tokens is cut; one on a GPU.
+int64_t StepParts(int64_t tokens, at::Device device);
+
+// The parameters of `adapter` require gradients; theirs are left alone. `share` may be null;
+// each part holds the device and yields between layers. From the same input and as many
+// compute threads the same bits come out.
+StepGradient ComputeStepGradient(const model::Weights& base, const model::Adapter& adapter,
+                                 const SentenceList& targets, const SentenceList& retention,
+                                 const TokenWeights& weights, engine::ComputeShare* share);
+
+// Holds the device for what one thread of the training computes; `share` may be null.
+class ComputeTurn {
+ public:
+  explicit ComputeTurn(engine::ComputeShare* share) : share_(share) {
+    if (share_ != nullptr) share_->BeginTraining();
+  }
+  ~ComputeTurn() {
+    if (share_ != nullptr) share_->EndTraining();
+  }
+  ComputeTurn(const ComputeTurn&) = delete;
+  ComputeTurn& operator=(const ComputeTurn&) = delete;
+
+ private:
+  engine::ComputeShare* const share_;
+};
+
+}  // namespace imprint::update
+
+#endif  // IMPRINT_SERVER_UPDATE_STEP_GRADIENT_H_
