@@ -3,13 +3,12 @@
 
 #include "server/app.h"
 
-#include <algorithm>
 #include <optional>
-#include <thread>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
+#include "common/cpu_count.h"
 #include "common/file_util.h"
 #include "common/status_macros.h"
 #include "nlohmann/json.hpp"
@@ -30,11 +29,6 @@ constexpr int kEventsInMemory = 1024;
 constexpr absl::Duration kLastWords = absl::Seconds(2);
 constexpr rpc::WorkerPoolOptions kQuickPool = {.threads = 2, .max_queue = 1024};
 constexpr rpc::WorkerPoolOptions kSlowPool = {.threads = 4, .max_queue = 64};
-
-int ComputeThreads(const ServerOptions& options) {
-  if (options.threads > 0) return options.threads;
-  return static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
-}
 
 // The last part of the folder's path, for people and metrics.
 std::string ModelName(const std::filesystem::path& folder) {
@@ -63,7 +57,7 @@ absl::StatusOr<std::unique_ptr<App>> App::Start(const ServerOptions& options) {
 }
 
 absl::Status App::LoadModel() {
-  const int threads = ComputeThreads(options_);
+  const int threads = options_.threads > 0 ? options_.threads : UsableCpus();
   model::SetComputeThreads(threads);
   IMPRINT_ASSIGN_OR_RETURN(model::Placement placement,
                            model::MakePlacement(options_.device, options_.dtype));

@@ -103,7 +103,8 @@ void AddServerFlags(CLI::App* app, ServerOptions* options) {
   model.Add("--device", options->device, "cpu or cuda:N");
   model.Add("--dtype", options->dtype, "precision of the weights: bf16 or f32")
       ->check(CLI::IsMember({"bf16", "f32"}));
-  model.Add("--threads", options->threads, 0, 4096, "threads of one operator; 0: all cores");
+  model.Add("--threads", options->threads, 0, 4096,
+            "threads that compute; 0: one for each core that it may use");
 
   FlagGroup listen(app, "Listening");
   listen.Add("--listen", options->listen.address, "gRPC address; port 0: any free one");

@@ -31,7 +31,7 @@ struct ServerOptions {
   std::filesystem::path data_dir;
   std::string device = "cpu";
   std::string dtype = "bf16";
-  int threads = 0;  // 0: all cores
+  int threads = 0;  // 0: UsableCpus()
 
   rpc::ListenOptions listen;
   bool allow_insecure_listen = false;

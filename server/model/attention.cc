@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "ATen/ATen.h"
+#include "server/model/short_attention.h"
 
 namespace imprint::model {
 
@@ -40,6 +41,9 @@ at::Tensor Visibility::Attend(const at::Tensor& query, const at::Tensor& key,
                                             value.narrow(2, first, window));
   }
   const auto mask = masks_.find(window);
+  if (IsShortAttention(query, key)) {
+    return ShortAttention(query, key, value, mask == masks_.end() ? at::Tensor() : mask->second);
+  }
   if (mask == masks_.end()) {
     return at::scaled_dot_product_attention(query, key, value, /*attn_mask=*/{}, /*dropout_p=*/0,
                                             /*is_causal=*/true);

@@ -155,9 +155,8 @@ std::vector<BatchPlan> PlanBatches(const std::vector<PackItem>& targets,
 std::vector<BatchPlan> SplitBatch(const std::vector<PackItem>& targets,
                                   const std::vector<PackItem>& retention, int64_t count) {
   std::vector<BatchPlan> parts = DealAll(targets, retention, static_cast<size_t>(count));
-  std::erase_if(parts, [](const BatchPlan& part) {
-    return part.targets.empty() && part.retention.empty();
-  });
+  std::erase_if(
+      parts, [](const BatchPlan& part) { return part.targets.empty() && part.retention.empty(); });
   return parts;
 }
 

@@ -48,8 +48,7 @@ StepGradient ComputePart(const model::Weights& base, const model::Adapter& adapt
                          const TokenWeights& weights, engine::ComputeShare* share) {
   const ComputeTurn turn(share);
   const at::AutoGradMode with_grad(true);
-  const TrainingBatch batch =
-      MakeTrainingBatch(targets, retention, weights, base.placement.device);
+  const TrainingBatch batch = MakeTrainingBatch(targets, retention, weights, base.placement.device);
   model::ForwardOptions forward;
   forward.adapter = &adapter;
   if (share != nullptr) forward.layer_hook = [share] { share->Yield(); };

@@ -122,9 +122,8 @@ TrainingBatch MakeTrainingBatch(const SentenceList& targets, const SentenceList&
     const store::TeacherRows& teacher = sentences[i]->teacher;
     const bool retained = i >= targets.size();
     for (int t = 0; t < batch.tokens[i]; ++t, ++row) {
-      const double weight = retained
-                                ? weights.OfRetention()
-                                : weights.OfTarget(*sentences[i], static_cast<size_t>(t));
+      const double weight = retained ? weights.OfRetention()
+                                     : weights.OfTarget(*sentences[i], static_cast<size_t>(t));
       weight_T.data_ptr<float>()[row] = static_cast<float>(weight);
       // A row is sorted, the most likely token first.
       std::copy_n(teacher.ids_of(t).begin(), k, ids_TK.data_ptr<int64_t>() + row * k);

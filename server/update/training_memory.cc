@@ -17,8 +17,7 @@ constexpr int64_t kLossRows = 64;
 
 TrainingMemory EstimateTrainingMemory(const model::ModelConfig& config,
                                       const model::Placement& placement, int64_t rank,
-                                      int64_t batch_tokens, int64_t first_layer,
-                                      int64_t parts) {
+                                      int64_t batch_tokens, int64_t first_layer, int64_t parts) {
   const int64_t hidden = config.hidden_size;
   const int64_t heads = config.heads * config.head_dim;
   const int64_t kv_heads = config.kv_heads * config.head_dim;

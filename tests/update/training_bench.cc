@@ -199,8 +199,8 @@ int Main(int argc, char** argv) {
   constexpr int64_t kRank = 32;
   const Sentences sentences(config);
   const Step step = sentences.First(batch_tokens);
-  const TrainingBatch batch = MakeTrainingBatch(step.targets, step.retention, step.Weights(),
-                                                (*base)->placement.device);
+  const TrainingBatch batch =
+      MakeTrainingBatch(step.targets, step.retention, step.Weights(), (*base)->placement.device);
   const int64_t tokens = static_cast<int64_t>(batch.packed.tokens.size());
   const int64_t target_tokens = batch.weight_T.size(0);
 
