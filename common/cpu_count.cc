@@ -3,6 +3,8 @@
 
 #include "common/cpu_count.h"
 
+#include <sched.h>
+
 #include <algorithm>
 #include <limits>
 #include <string>
@@ -18,6 +20,8 @@
 namespace imprint {
 namespace {
 
+// Of one machine.
+constexpr int kMostCpus = 8192;
 constexpr double kNoQuota = std::numeric_limits<double>::infinity();
 
 double Quota(absl::string_view microseconds, absl::string_view period) {
@@ -50,6 +54,17 @@ double QuotaUpwards(const std::filesystem::path& mount, absl::string_view name) 
   return least;
 }
 
+// std::thread::hardware_concurrency() counts all that the machine has.
+int CpusOfAffinity() {
+  cpu_set_t* const set = CPU_ALLOC(kMostCpus);
+  const size_t bytes = CPU_ALLOC_SIZE(kMostCpus);
+  CPU_ZERO_S(bytes, set);
+  const bool known = sched_getaffinity(0, bytes, set) == 0;
+  const int cpus = known ? CPU_COUNT_S(bytes, set) : 0;
+  CPU_FREE(set);
+  return cpus > 0 ? cpus : static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
+}
+
 }  // namespace
 
 int CpuQuota(const std::filesystem::path& proc_cgroup, const std::filesystem::path& root) {
@@ -70,9 +85,8 @@ int CpuQuota(const std::filesystem::path& proc_cgroup, const std::filesystem::pa
 }
 
 int UsableCpus() {
-  // glibc's heeds the affinity mask.
-  const int cpus = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
   const int quota = CpuQuota("/proc/self/cgroup", "/sys/fs/cgroup");
+  const int cpus = CpusOfAffinity();
   return quota > 0 ? std::min(cpus, quota) : cpus;
 }
 

@@ -97,11 +97,15 @@ apt_need() {
   for package in "$@"; do
     [[ $'\n'$installed$'\n' == *$'\n'"$package:installed"$'\n'* ]] || missing+=("$package")
   done
-  [[ ${#missing[@]} == 0 ]] && return 0
-  say "apt: ${missing[*]}"
+  [[ ${#missing[@]} == 0 ]] || apt_install "${missing[@]}"
+}
+
+# The newest that the package sources have.
+apt_install() {
+  say "apt: $*"
   retry apt_get update || die "apt-get update failed; are the package sources reachable?"
-  retry apt_get install -y --no-install-recommends "${missing[@]}" >/dev/null ||
-    die "apt-get could not install: ${missing[*]}"
+  retry apt_get install -y --no-install-recommends "$@" >/dev/null ||
+    die "apt-get could not install: $*"
 }
 
 # Prints the minor version of the cargo at $1, or 0 where there is none.
@@ -133,9 +137,11 @@ install_system_packages() {
     libmimalloc-dev libprotobuf-dev librocksdb-dev libspdlog-dev libssl-dev nlohmann-json3-dev \
     prometheus-cpp-dev protobuf-compiler protobuf-compiler-grpc
   if ! have_rust; then
-    # Debian's plain cargo is older than the crates allow.
-    apt_need rustc-web cargo-web
-    have_rust || die "no cargo >= 1.$RUST_MINIMUM_MINOR, though cargo-web is installed"
+    # Debian's plain cargo is older than the crates allow, and so is a cargo-web that was
+    # installed before.
+    apt_install rustc-web cargo-web
+    have_rust || die "no cargo >= 1.$RUST_MINIMUM_MINOR, though cargo-web is installed: is" \
+      "bookworm-security among the package sources? https://rustup.rs would do as well"
   fi
 }
 

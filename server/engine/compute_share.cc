@@ -51,28 +51,33 @@ void ComputeShare::AwaitTrainingTurn() {
   ++training_waits_;
   mutex_.Await(absl::Condition(this, &ComputeShare::TrainingMayBegin));
   --training_waits_;
-  ++training_;
-  training_counted_ = clock_->Now();
+  if (training_++ == 0) training_counted_ = clock_->Now();
+}
+
+void ComputeShare::Charge() {
+  const absl::Time now = clock_->Now();
+  training_credit_ = std::max(training_credit_ - (now - training_counted_), -kMaxCredit);
+  training_counted_ = now;
 }
 
 void ComputeShare::BeginTraining() {
   absl::MutexLock lock(&mutex_);
-  if (training_ == 0 && training_waits_ == 0) training_credit_ = absl::ZeroDuration();
+  // As in Yield: what was earned beside serving that goes on is kept from turn to turn.
+  const bool alone = training_ == 0 && training_waits_ == 0;
+  if (alone && !serving_ && !serving_waits_) training_credit_ = absl::ZeroDuration();
   AwaitTrainingTurn();
 }
 
 void ComputeShare::Yield() {
   absl::MutexLock lock(&mutex_);
-  const absl::Time now = clock_->Now();
-  const absl::Duration spent = now - training_counted_;
-  training_counted_ = now;
   if (!serving_waits_) {
     // A gap in serving: what training takes here is free, and nothing is saved up
     // against the next request.
+    training_counted_ = clock_->Now();
     training_credit_ = absl::ZeroDuration();
     return;
   }
-  training_credit_ = std::max(training_credit_ - spent, -kMaxCredit);
+  Charge();
   if (training_credit_ > absl::ZeroDuration()) return;
   --training_;
   AwaitTrainingTurn();
@@ -80,8 +85,8 @@ void ComputeShare::Yield() {
 
 void ComputeShare::EndTraining() {
   absl::MutexLock lock(&mutex_);
+  if (serving_waits_) Charge();
   --training_;
-  if (training_ == 0 && training_waits_ == 0) training_credit_ = absl::ZeroDuration();
 }
 
 }  // namespace imprint::engine

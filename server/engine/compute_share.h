@@ -41,6 +41,8 @@ class ComputeShare {
   bool ServingMayBegin() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   bool TrainingMayBegin() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void AwaitTrainingTurn() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Takes the time since the last count off training's credit.
+  void Charge() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   // share / (1 - share): training time earned by a unit of serving time.
   const double credit_rate_;

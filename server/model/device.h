@@ -34,7 +34,8 @@ struct Placement {
 // FAILED_PRECONDITION when there is no such device, saying what was tried.
 absl::StatusOr<Placement> MakePlacement(std::string_view device, std::string_view dtype);
 
-// Threads of one operator; at least 1. Call before the first operator.
+// Threads that share an operator, or compute a training step's parts; at least 1. Call before
+// the first operator.
 void SetComputeThreads(int threads);
 
 }  // namespace imprint::model

@@ -17,9 +17,6 @@ namespace {
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
-// Scores of one layer held at once, f32.
-constexpr int64_t kMostScores = int64_t{1} << 22;
-
 struct ShortAttentionFunction : torch::autograd::Function<ShortAttentionFunction> {
   static at::Tensor forward(AutogradContext* context, const at::Tensor& query,
                             const at::Tensor& key, const at::Tensor& value,
@@ -42,7 +39,8 @@ struct ShortAttentionFunction : torch::autograd::Function<ShortAttentionFunction
     const at::Tensor grad = grads[0].contiguous();
     const double scale = 1 / std::sqrt(static_cast<double>(query.size(-1)));
 
-    // A score that was rounded to bf16 would be off by hundredths: this product is f32.
+    // Scores that were rounded to bf16 would be off by hundredths, and the gradient of the weights
+    // is a difference of near equals: these two products are f32.
     at::Tensor weights =
         at::matmul(query.to(at::kFloat), key.to(at::kFloat).transpose(-2, -1)).mul_(scale);
     if (mask.defined()) {
@@ -57,9 +55,9 @@ struct ShortAttentionFunction : torch::autograd::Function<ShortAttentionFunction
 
     const at::Tensor grad_value =
         at::matmul(weights.to(value.scalar_type()).transpose(-2, -1), grad);
-    const at::Tensor said = (grad.to(at::kFloat) * out).sum(-1, /*keepdim=*/true);
-    const at::Tensor grad_scores = at::matmul(grad, value.transpose(-2, -1))
-                                       .to(at::kFloat)
+    const at::Tensor grad_f32 = grad.to(at::kFloat);
+    const at::Tensor said = (grad_f32 * out).sum(-1, /*keepdim=*/true);
+    const at::Tensor grad_scores = at::matmul(grad_f32, value.to(at::kFloat).transpose(-2, -1))
                                        .sub_(said)
                                        .mul_(weights)
                                        .mul_(scale)

@@ -9,12 +9,18 @@
 #ifndef IMPRINT_SERVER_MODEL_SHORT_ATTENTION_H_
 #define IMPRINT_SERVER_MODEL_SHORT_ATTENTION_H_
 
+#include <cstdint>
+
 #include "ATen/core/TensorBody.h"
 
 namespace imprint::model {
 
-// Whether autograd is to record this attention, and scores of so many heads, queries and keys
-// may be held in memory; else at::scaled_dot_product_attention is the way.
+// Scores of all heads, queries and keys that are held in memory at once, in f32 and a few
+// copies, by each thread that computes a gradient.
+inline constexpr int64_t kMostScores = int64_t{1} << 22;
+
+// Whether autograd is to record this attention on a CPU, and its scores are not more than that;
+// else at::scaled_dot_product_attention is the way.
 bool IsShortAttention(const at::Tensor& query, const at::Tensor& key);
 
 // Shapes as in Visibility::Attend. `mask` [length, past + length] is added to the scores;

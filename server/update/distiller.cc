@@ -272,19 +272,23 @@ absl::StatusOr<DistillResult> Distiller::Train(
   IMPRINT_ASSIGN_OR_RETURN(Material material, Read(input, base_->config, options_.objective));
 
   // One sentence may be longer than a step was meant to be.
-  size_t longest = static_cast<size_t>(options_.batch_tokens);
+  size_t longest = static_cast<size_t>(options_.batch_tokens), longest_prompt = 0;
   for (const Sentences* sentences : {&material.targets, &material.retention}) {
     for (const TrainingSentence& sentence : *sentences) {
       longest = std::max(longest, sentence.item.prompt.size() + sentence.item.target.size());
+      longest_prompt = std::max(longest_prompt, sentence.item.prompt.size());
     }
   }
   const int64_t batch_tokens = static_cast<int64_t>(longest);
   const int64_t rank = start == nullptr ? options_.rank : start->rank;
   const int64_t first_layer =
       start == nullptr ? FirstLayer(options_, base_->config) : start->first_layer;
+  const int64_t parts = StepParts(options_.batch_tokens, base_->placement.device);
+  // A prompt that sentences share is computed in each part.
+  const int64_t again = (parts - 1) * static_cast<int64_t>(longest_prompt);
   const auto estimate_for = [&](int64_t tokens) {
-    return EstimateTrainingMemory(base_->config, base_->placement, rank, tokens, first_layer,
-                                  StepParts(tokens, base_->placement.device))
+    return EstimateTrainingMemory(base_->config, base_->placement, rank, tokens + again,
+                                  first_layer, parts)
         .total();
   };
   const int64_t estimate = estimate_for(batch_tokens);

@@ -154,9 +154,28 @@ std::vector<BatchPlan> PlanBatches(const std::vector<PackItem>& targets,
 
 std::vector<BatchPlan> SplitBatch(const std::vector<PackItem>& targets,
                                   const std::vector<PackItem>& retention, int64_t count) {
-  std::vector<BatchPlan> parts = DealAll(targets, retention, static_cast<size_t>(count));
-  std::erase_if(
-      parts, [](const BatchPlan& part) { return part.targets.empty() && part.retention.empty(); });
+  struct Item {
+    int64_t tokens;
+    size_t index;
+    std::vector<size_t> BatchPlan::* list;
+  };
+  std::vector<Item> items;
+  for (size_t i = 0; i < targets.size(); ++i) {
+    items.push_back({Tokens(targets[i]), i, &BatchPlan::targets});
+  }
+  for (size_t i = 0; i < retention.size(); ++i) {
+    items.push_back({Tokens(retention[i]), i, &BatchPlan::retention});
+  }
+  // The longest first: the short ones even out what they leave.
+  std::stable_sort(items.begin(), items.end(),
+                   [](const Item& a, const Item& b) { return a.tokens > b.tokens; });
+  std::vector<BatchPlan> parts(std::min(items.size(), static_cast<size_t>(count)));
+  std::vector<int64_t> load(parts.size(), 0);
+  for (const Item& item : items) {
+    const size_t lightest = std::min_element(load.begin(), load.end()) - load.begin();
+    (parts[lightest].*item.list).push_back(item.index);
+    load[lightest] += item.tokens;
+  }
   return parts;
 }
 

@@ -39,7 +39,7 @@ inline constexpr int64_t kMinSharedPrefix = 8;
 // its own item's segment.
 PackedBatch Pack(const std::vector<PackItem>& items);
 
-// What one step trains on: indices into the lists given to PlanBatches.
+// What one step, or a part of it, trains on: indices into the lists given.
 struct BatchPlan {
   std::vector<size_t> targets;
   std::vector<size_t> retention;
@@ -52,8 +52,8 @@ struct BatchPlan {
 std::vector<BatchPlan> PlanBatches(const std::vector<PackItem>& targets,
                                    const std::vector<PackItem>& retention, int64_t batch_tokens);
 
-// Deals one batch into up to `count` parts of about the same number of target tokens and of
-// retention tokens, none empty, to be computed side by side.
+// Deals one batch into up to `count` parts of about the same number of tokens, none empty, to be
+// computed side by side.
 std::vector<BatchPlan> SplitBatch(const std::vector<PackItem>& targets,
                                   const std::vector<PackItem>& retention, int64_t count);
 

@@ -28,14 +28,6 @@ std::vector<PackItem> ItemsOf(const SentenceList& sentences) {
   return items;
 }
 
-int64_t TokensOf(const std::vector<PackItem>& items) {
-  int64_t tokens = 0;
-  for (const PackItem& item : items) {
-    tokens += static_cast<int64_t>(item.prompt.size() + item.target.size());
-  }
-  return tokens;
-}
-
 SentenceList Pick(const SentenceList& sentences, const std::vector<size_t>& chosen) {
   SentenceList picked;
   picked.reserve(chosen.size());
@@ -99,7 +91,9 @@ void Add(const std::vector<at::Tensor>& part, std::vector<at::Tensor>& step) {
 
 int64_t StepParts(int64_t tokens, at::Device device) {
   if (!device.is_cpu()) return 1;
-  return std::clamp<int64_t>(tokens / kLeastPartTokens, 1, at::get_num_threads());
+  const int64_t threads = at::get_num_threads();
+  const int64_t parts = std::clamp<int64_t>(tokens / kLeastPartTokens, 1, threads);
+  return 2 * parts > threads ? parts : 1;
 }
 
 StepGradient ComputeStepGradient(const model::Weights& base, const model::Adapter& adapter,
@@ -107,12 +101,13 @@ StepGradient ComputeStepGradient(const model::Weights& base, const model::Adapte
                                  const TokenWeights& weights, engine::ComputeShare* share) {
   const std::vector<PackItem> target_items = ItemsOf(targets);
   const std::vector<PackItem> retention_items = ItemsOf(retention);
-  const int64_t count =
-      StepParts(TokensOf(target_items) + TokensOf(retention_items), base.placement.device);
+  std::vector<PackItem> items = target_items;
+  items.insert(items.end(), retention_items.begin(), retention_items.end());
+  const auto tokens = static_cast<int64_t>(Pack(items).tokens.size());
+  const std::vector<BatchPlan> plans =
+      SplitBatch(target_items, retention_items, StepParts(tokens, base.placement.device));
   // In a region of parallel_for each operator would run in one thread.
-  if (count == 1) return ComputePart(base, adapter, targets, retention, weights, share);
-
-  const std::vector<BatchPlan> plans = SplitBatch(target_items, retention_items, count);
+  if (plans.size() == 1) return ComputePart(base, adapter, targets, retention, weights, share);
   std::vector<StepGradient> parts(plans.size());
   at::parallel_for(0, static_cast<int64_t>(plans.size()), /*grain_size=*/1,
                    [&](int64_t begin, int64_t end) {
@@ -139,6 +134,7 @@ StepGradient ComputeStepGradient(const model::Weights& base, const model::Adapte
     }
   }
   if (!std::isfinite(step.loss)) return step;
+  const ComputeTurn turn(share);
   step.gradients.resize(adapter.Parameters().size());
   for (const StepGradient& part : parts) Add(part.gradients, step.gradients);
   return step;

@@ -32,7 +32,9 @@ struct StepGradient {
   std::vector<double> retention_kl;
 };
 
-// Into how many parts a step of so many tokens is cut; one on a GPU.
+// Into how many parts a step of so many packed tokens is cut: one for each compute thread. One on
+// a GPU, and where parts of a useful size would leave half of the threads idle, which share each
+// product then.
 int64_t StepParts(int64_t tokens, at::Device device);
 
 // The parameters of `adapter` require gradients; theirs are left alone. `share` may be null;

@@ -5,6 +5,9 @@
 
 #include <c10/core/ScalarType.h>
 
+#include <algorithm>
+
+#include "server/model/short_attention.h"
 #include "server/update/adamw.h"
 
 namespace imprint::update {
@@ -12,6 +15,8 @@ namespace {
 
 // Rows of logits alive at once (the default of TopKKlLoss), in f32 and in bf16.
 constexpr int64_t kLossRows = 64;
+// Copies of the scores in the gradient of attention, f32.
+constexpr int64_t kScoreCopies = 4;
 
 }  // namespace
 
@@ -36,6 +41,8 @@ TrainingMemory EstimateTrainingMemory(const model::ModelConfig& config,
   memory.adapter_bytes = layers * (low_rank * int64_t{sizeof(float)} + AdamW::StateBytes(low_rank));
   memory.activation_bytes =
       layers * batch_tokens * kept * static_cast<int64_t>(c10::elementSize(placement.compute));
+  const int64_t scores = std::min(model::kMostScores, config.heads * batch_tokens * batch_tokens);
+  memory.activation_bytes += parts * scores * kScoreCopies * int64_t{sizeof(float)};
   // The first part's gradient is the step's, which the adapter's bytes have.
   memory.loss_bytes =
       parts * kLossRows * config.vocab_size * int64_t{sizeof(float) + sizeof(float)} +

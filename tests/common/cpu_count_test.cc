@@ -4,6 +4,7 @@
 #include "common/cpu_count.h"
 
 #include <gtest/gtest.h>
+#include <sched.h>
 
 #include <filesystem>
 #include <fstream>
@@ -62,9 +63,19 @@ TEST_F(CpuCountTest, WhatIsNoQuotaIsNone) {
   EXPECT_EQ(Quota(), 0);
 }
 
-TEST_F(CpuCountTest, ThereIsOneAtLeast) {
+TEST_F(CpuCountTest, AffinityCounts) {
   EXPECT_GE(UsableCpus(), 1);
   EXPECT_LE(UsableCpus(), static_cast<int>(std::thread::hardware_concurrency()));
+  cpu_set_t before;
+  ASSERT_EQ(sched_getaffinity(0, sizeof(before), &before), 0);
+  int first = 0;
+  while (!CPU_ISSET(first, &before)) ++first;
+  cpu_set_t one;
+  CPU_ZERO(&one);
+  CPU_SET(first, &one);
+  ASSERT_EQ(sched_setaffinity(0, sizeof(one), &one), 0);
+  EXPECT_EQ(UsableCpus(), 1);
+  ASSERT_EQ(sched_setaffinity(0, sizeof(before), &before), 0);
 }
 
 }  // namespace

@@ -110,8 +110,8 @@ TEST(ComputeShareTest, ServingGoesOnWhenTrainingEnds) {
 }
 
 // Serving that never pauses: training still gets its share. It may get more, in the moments
-// in which the serving thread is not scheduled.
-void ExpectShareOfTraining(double training_share, double at_least) {
+// in which the serving thread is not scheduled. A turn of the training has so many layers.
+void ExpectShareOfTraining(double training_share, double at_least, int layers = 1'000'000) {
   constexpr absl::Duration kStep = absl::Milliseconds(10);
   constexpr absl::Duration kLayer = absl::Milliseconds(3);
   constexpr int kSteps = 300;
@@ -131,12 +131,17 @@ void ExpectShareOfTraining(double training_share, double at_least) {
     }
     serving_ended = true;
   });
-  while (!serving_ended) {
+  for (int layer = 1; !serving_ended; ++layer) {
     device.Enter();
     clock.Advance(kLayer);
     trained += kLayer;
     device.Leave();
-    share.Yield();
+    if (layer % layers != 0) {
+      share.Yield();
+      continue;
+    }
+    share.EndTraining();
+    share.BeginTraining();
   }
   share.EndTraining();
   serving.join();
@@ -147,6 +152,11 @@ void ExpectShareOfTraining(double training_share, double at_least) {
 
 TEST(ComputeShareTest, TrainingIsNotStarvedByServingThatNeverPauses) {
   for (const double share : {0.2, 0.5, 0.8}) ExpectShareOfTraining(share, share);
+}
+
+// Each turn began with nothing earned, so that short ones had far less than their share.
+TEST(ComputeShareTest, ShortTurnsOfTrainingGetItsShareToo) {
+  for (const int layers : {1, 2, 10}) ExpectShareOfTraining(0.5, 0.5, layers);
 }
 
 TEST(ComputeShareTest, TrainingThatNeverEndsDoesNotStarveServing) {

@@ -201,7 +201,7 @@ TEST_F(DistillerTest, SameInputSameBytes) {
 }
 
 TEST_F(DistillerTest, PartsSideBySideAddUpToTheStep) {
-  ASSERT_GE(options_.batch_tokens, 128) << "enough for two parts";
+  options_.batch_tokens = 256;  // enough for two parts
   options_.max_epochs = 2;
   const auto whole = Train(Input());
   const std::vector<DistillProgress> of_whole = progress_;
@@ -221,6 +221,7 @@ TEST_F(DistillerTest, PartsSideBySideAddUpToTheStep) {
 
 TEST_F(DistillerTest, YieldingDoesNotChangeTheBytes) {
   model::SetComputeThreads(2);
+  options_.batch_tokens = 256;
   options_.max_epochs = 2;
   const auto alone = Train(Input());
   engine::ComputeShare share(0.5);
@@ -290,7 +291,17 @@ TEST_F(DistillerTest, SentenceLongerThanAStepIsTrained) {
   EXPECT_EQ(progress_.front().tokens, 189);
 }
 
-TEST_F(DistillerTest, NanInATeacherIsNamedBeforeTheStep) {
+class DistillerThreadsTest : public DistillerTest, public ::testing::WithParamInterface<int> {
+ protected:
+  DistillerThreadsTest() {
+    model::SetComputeThreads(GetParam());
+    options_.batch_tokens = 256;
+  }
+};
+// One part, and two side by side.
+INSTANTIATE_TEST_SUITE_P(All, DistillerThreadsTest, ::testing::Values(1, 2));
+
+TEST_P(DistillerThreadsTest, NanInATeacherIsNamedBeforeTheStep) {
   store::TargetRecord& poison = targets_[3];
   const float nan = std::numeric_limits<float>::quiet_NaN();
   std::memcpy(poison.mutable_top_log_probs()->data(), &nan, sizeof(nan));
@@ -299,7 +310,7 @@ TEST_F(DistillerTest, NanInATeacherIsNamedBeforeTheStep) {
   EXPECT_THAT(std::string(result.status().message()), HasSubstr("loss of step "));
 }
 
-TEST_F(DistillerTest, InfiniteGradientIsNamedBeforeTheStep) {
+TEST_P(DistillerThreadsTest, InfiniteGradientIsNamedBeforeTheStep) {
   // The forward pass never reads an adapter's A where B is zero but as 0 * A.
   model::Adapter start = model::Adapter::Make(Base()->config, Base()->placement, 4, 8, 1);
   start.layers[0][0].a.mul_(1e30);

@@ -194,17 +194,18 @@ TEST(PlanBatchesTest, LongItemsGoAlone) {
 }
 
 TEST(SplitBatchTest, PartsAreAlikeAndNoneIsEmpty) {
-  const Ids prompt = {1, 2}, target = {3, 4, 5};
-  const std::vector<PackItem> targets(5, {prompt, target}), retention(2, {prompt, target});
+  const Ids prompt = {1, 2}, target = {3, 4, 5}, text(14, 6);
+  const std::vector<PackItem> targets(5, {prompt, target}), retention(1, {prompt, text});
 
   const std::vector<BatchPlan> parts = SplitBatch(targets, retention, 2);
 
+  // 15 tokens of retention text against 4 of each target.
   ASSERT_EQ(parts.size(), 2U);
-  EXPECT_THAT(parts[0].targets, ElementsAre(0, 2, 4));
-  EXPECT_THAT(parts[1].targets, ElementsAre(1, 3));
   EXPECT_THAT(parts[0].retention, ElementsAre(0));
-  EXPECT_THAT(parts[1].retention, ElementsAre(1));
-  EXPECT_EQ(SplitBatch(targets, retention, 8).size(), 5U);
+  EXPECT_THAT(parts[0].targets, ElementsAre(4));
+  EXPECT_THAT(parts[1].targets, ElementsAre(0, 1, 2, 3));
+  EXPECT_THAT(parts[1].retention, ElementsAre());
+  EXPECT_EQ(SplitBatch(targets, retention, 8).size(), 6U);
 }
 
 TEST(PlanBatchesTest, WithoutTargetsThereIsNothingToDo) {

@@ -235,7 +235,9 @@ int Main(int argc, char** argv) {
               R"("memory_estimate_bytes":%ld})"
               "\n",
               tokens, static_cast<double>(tokens) / in_parts, in_parts, ideal,
-              EstimateTrainingMemory(config, *placement, kRank, tokens).total());
+              EstimateTrainingMemory(config, *placement, kRank, tokens, /*first_layer=*/0,
+                                     StepParts(tokens, (*base)->placement.device))
+                  .total());
   return 0;
 }
 

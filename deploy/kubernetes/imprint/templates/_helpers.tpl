@@ -43,7 +43,6 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 - --allow_insecure_listen
 {{- end }}
 - --drain_deadline={{ .Values.drainSeconds }}s
-- --threads=$(THREADS)
 {{- if .Values.gpu.count }}
 - --device=cuda:0
 {{- end }}
