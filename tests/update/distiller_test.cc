@@ -13,6 +13,8 @@
 #include <limits>
 #include <thread>
 
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
 #include "server/model/network.h"
 #include "server/model/weights.h"
 #include "server/store/teacher_codec.h"
@@ -228,8 +230,11 @@ TEST_F(DistillerTest, YieldingDoesNotChangeTheBytes) {
   std::atomic<bool> done{false};
   std::thread serving([&] {
     while (!done) {
+      // Serving that takes no time would earn training none.
       share.BeginServing();
+      absl::SleepFor(absl::Microseconds(200));
       share.EndServing();
+      absl::SleepFor(absl::Microseconds(200));
     }
   });
   const auto shared = Train(Input(), nullptr, &share);
