@@ -225,6 +225,7 @@ TEST_F(DistillerTest, YieldingDoesNotChangeTheBytes) {
   model::SetComputeThreads(2);
   options_.batch_tokens = 256;
   options_.max_epochs = 2;
+  options_.min_steps = 4;
   const auto alone = Train(Input());
   engine::ComputeShare share(0.5);
   std::atomic<bool> done{false};
