@@ -62,6 +62,23 @@ class ComputeShare {
   absl::Duration training_credit_ ABSL_GUARDED_BY(mutex_);
 };
 
+// Holds the device for what one thread of the training computes; `share` may be null: nothing
+// else uses the device.
+class TrainingTurn {
+ public:
+  explicit TrainingTurn(ComputeShare* share) : share_(share) {
+    if (share_ != nullptr) share_->BeginTraining();
+  }
+  ~TrainingTurn() {
+    if (share_ != nullptr) share_->EndTraining();
+  }
+  TrainingTurn(const TrainingTurn&) = delete;
+  TrainingTurn& operator=(const TrainingTurn&) = delete;
+
+ private:
+  ComputeShare* const share_;
+};
+
 }  // namespace imprint::engine
 
 #endif  // IMPRINT_SERVER_ENGINE_COMPUTE_SHARE_H_

@@ -218,7 +218,7 @@ class Training {
     if (!std::isfinite(computed.loss)) {
       return absl::InternalError(absl::StrCat("loss of step ", step, " is not finite"));
     }
-    const ComputeTurn turn(share_);
+    const engine::TrainingTurn turn(share_);
     std::vector<at::Tensor> parameters = adapter_.Parameters();
     for (size_t i = 0; i < parameters.size(); ++i) {
       parameters[i].mutable_grad() = std::move(computed.gradients[i]);

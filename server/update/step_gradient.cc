@@ -38,7 +38,7 @@ SentenceList Pick(const SentenceList& sentences, const std::vector<size_t>& chos
 StepGradient ComputePart(const model::Weights& base, const model::Adapter& adapter,
                          const SentenceList& targets, const SentenceList& retention,
                          const TokenWeights& weights, engine::ComputeShare* share) {
-  const ComputeTurn turn(share);
+  const engine::TrainingTurn turn(share);
   const at::AutoGradMode with_grad(true);
   const TrainingBatch batch = MakeTrainingBatch(targets, retention, weights, base.placement.device);
   model::ForwardOptions forward;
@@ -134,7 +134,7 @@ StepGradient ComputeStepGradient(const model::Weights& base, const model::Adapte
     }
   }
   if (!std::isfinite(step.loss)) return step;
-  const ComputeTurn turn(share);
+  const engine::TrainingTurn turn(share);
   step.gradients.resize(adapter.Parameters().size());
   for (const StepGradient& part : parts) Add(part.gradients, step.gradients);
   return step;

@@ -44,22 +44,6 @@ StepGradient ComputeStepGradient(const model::Weights& base, const model::Adapte
                                  const SentenceList& targets, const SentenceList& retention,
                                  const TokenWeights& weights, engine::ComputeShare* share);
 
-// Holds the device for what one thread of the training computes; `share` may be null.
-class ComputeTurn {
- public:
-  explicit ComputeTurn(engine::ComputeShare* share) : share_(share) {
-    if (share_ != nullptr) share_->BeginTraining();
-  }
-  ~ComputeTurn() {
-    if (share_ != nullptr) share_->EndTraining();
-  }
-  ComputeTurn(const ComputeTurn&) = delete;
-  ComputeTurn& operator=(const ComputeTurn&) = delete;
-
- private:
-  engine::ComputeShare* const share_;
-};
-
 }  // namespace imprint::update
 
 #endif  // IMPRINT_SERVER_UPDATE_STEP_GRADIENT_H_

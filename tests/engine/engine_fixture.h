@@ -140,15 +140,7 @@ class EngineTest : public ::testing::Test {
   }
 
   // While it lives no step begins: what is submitted meanwhile is planned together.
-  class HeldBack {
-   public:
-    explicit HeldBack(ComputeShare* share) : share_(share) { share_->BeginTraining(); }
-    ~HeldBack() { share_->EndTraining(); }
-
-   private:
-    ComputeShare* const share_;
-  };
-  HeldBack HoldBack() { return HeldBack(&share_); }
+  TrainingTurn HoldBack() { return TrainingTurn(&share_); }
 
   double hit_tokens() { return metrics_.engine()->prefix_hit_tokens->Value(); }
 
