@@ -66,7 +66,7 @@ bool NamesSomething(absl::string_view sentence, absl::string_view subject,
     return true;
   }
   return std::any_of(facts.begin(), facts.end(), [&](const Fact& fact) {
-    return absl::ascii_isupper(fact.text[0]) && absl::StrContains(sentence, fact.text);
+    return fact.kind == FactKind::kName && absl::StrContains(sentence, fact.text);
   });
 }
 
@@ -109,7 +109,7 @@ std::vector<Exchange> ChunkWriter::Recitals(int count) const {
   }
   // Asked the other way round: from the name to what is told of it.
   for (const Fact& fact : facts_) {
-    if (absl::ascii_isupper(fact.text[0])) {
+    if (fact.kind == FactKind::kName) {
       add(fact.text, sentences_[static_cast<size_t>(fact.sentence)]);
     }
   }

@@ -57,6 +57,10 @@ std::vector<Word> Words(absl::string_view sentence) {
     size_t end = raw.size();
     while (end > begin && !IsWordByte(raw[end - 1])) --end;
     if (begin == end) continue;
+    // An initial keeps its full stop, which ends nothing.
+    const bool initial = end - begin == 1 && absl::ascii_isupper(raw[begin]) && raw[begin] != 'I' &&
+                         end < raw.size() && raw[end] == '.';
+    if (initial) ++end;
     absl::string_view text = raw.substr(begin, end - begin);
     if (absl::EndsWith(text, "'s")) text.remove_suffix(2);
     if (begin > 0 && !words.empty()) words.back().ends_phrase = true;
@@ -77,39 +81,64 @@ const std::set<absl::string_view>& NumberWords() {
   return *words;
 }
 
-// The names of one sentence in order.
-std::vector<std::string> NamesOf(absl::string_view sentence) {
-  std::vector<std::string> names;
-  const std::vector<Word> words = Words(sentence);
+bool IsMonth(absl::string_view word) {
+  static const auto* months = new std::set<absl::string_view>{
+      "January", "February", "March",     "April",   "May",      "June",
+      "July",    "August",   "September", "October", "November", "December"};
+  return months->contains(word);
+}
+
+bool IsOpener(absl::string_view word) {
+  return SentenceOpeners().contains(absl::AsciiStrToLower(word));
+}
+
+// The names and dates of one line in order.
+std::vector<Fact> NamesOf(absl::string_view line) {
+  std::vector<Fact> names;
+  const std::vector<Word> words = Words(line);
   size_t i = 0;
   while (i < words.size()) {
-    const bool opener = SentenceOpeners().contains(absl::AsciiStrToLower(words[i].text));
-    if (!IsCapitalised(words[i].text) || opener) {
+    if (!IsCapitalised(words[i].text) || IsOpener(words[i].text)) {
       ++i;
       continue;
     }
     size_t end = i + 1;  // one past the last capitalised word of the run
-    for (size_t next = end; next < words.size() && !words[next - 1].ends_phrase; ++next) {
-      if (IsCapitalised(words[next].text) || (IsNumber(words[next].text) && next == end)) {
+    bool numbered = false;
+    for (size_t next = end; next < words.size() && !words[next - 1].ends_phrase && !numbered;
+         ++next) {
+      numbered = IsNumber(words[next].text) && next == end;
+      if (numbered || (IsCapitalised(words[next].text) && !IsOpener(words[next].text))) {
         end = next + 1;
       } else if (!IsJoiner(words[next].text)) {
         break;
       }
     }
+    if (end == i + 1 && absl::EndsWith(words[i].text, ".")) {  // an initial of nobody
+      ++i;
+      continue;
+    }
+    const bool is_date = numbered && IsMonth(words[i].text);
     names.push_back(
-        absl::StrJoin(words.begin() + i, words.begin() + end, " ",
-                      [](std::string* out, const Word& word) { absl::StrAppend(out, word.text); }));
+        {absl::StrJoin(words.begin() + i, words.begin() + end, " ",
+                       [](std::string* out, const Word& word) { absl::StrAppend(out, word.text); }),
+         is_date ? FactKind::kDate : FactKind::kName});
     i = end;
   }
   return names;
 }
 
-// Numbers with the two words after them, as far as one phrase goes.
-std::vector<std::string> NumbersOf(absl::string_view sentence) {
-  std::vector<std::string> numbers;
+// Numbers with the two words after them, as far as one phrase goes; those of names and dates
+// are not apart from them.
+std::vector<Fact> NumbersOf(absl::string_view sentence) {
+  std::vector<Fact> numbers;
   const std::vector<Word> words = Words(sentence);
   for (size_t i = 0; i < words.size(); ++i) {
     if (!IsNumber(words[i].text) && !NumberWords().contains(absl::AsciiStrToLower(words[i].text))) {
+      continue;
+    }
+    const Word* const before = i > 0 ? &words[i - 1] : nullptr;
+    if (before != nullptr && !before->ends_phrase && IsCapitalised(before->text) &&
+        !IsOpener(before->text)) {
       continue;
     }
     std::string number(words[i].text);
@@ -120,7 +149,7 @@ std::vector<std::string> NumbersOf(absl::string_view sentence) {
       absl::StrAppend(&number, " ", next);
       ++i;
     }
-    numbers.push_back(std::move(number));
+    numbers.push_back({std::move(number), FactKind::kNumber});
   }
   return numbers;
 }
@@ -129,9 +158,10 @@ std::vector<std::string> NumbersOf(absl::string_view sentence) {
 
 std::vector<std::string> FindNames(absl::string_view text) {
   std::vector<std::string> names;
-  for (absl::string_view line :
-       absl::StrSplit(text, absl::ByAnyChar("\n.!?;:"), absl::SkipEmpty())) {
-    for (std::string& name : NamesOf(line)) names.push_back(std::move(name));
+  for (absl::string_view line : absl::StrSplit(text, '\n', absl::SkipEmpty())) {
+    for (Fact& name : NamesOf(line)) {
+      if (name.kind == FactKind::kName) names.push_back(std::move(name.text));
+    }
   }
   return names;
 }
@@ -157,12 +187,12 @@ std::vector<Fact> FindFacts(const std::vector<std::string>& sentences, absl::str
   std::vector<Fact> facts;
   std::set<std::string> seen = {NormalForm(subject)};
   for (size_t i = 0; i < sentences.size(); ++i) {
-    std::vector<std::string> spans = NamesOf(sentences[i]);
-    for (std::string& number : NumbersOf(sentences[i])) spans.push_back(std::move(number));
-    for (std::string& span : spans) {
-      if (seen.insert(NormalForm(span)).second) {
-        facts.push_back({std::move(span), static_cast<int>(i)});
-      }
+    std::vector<Fact> spans = NamesOf(sentences[i]);
+    for (Fact& number : NumbersOf(sentences[i])) spans.push_back(std::move(number));
+    for (Fact& span : spans) {
+      if (!seen.insert(NormalForm(span.text)).second) continue;
+      span.sentence = static_cast<int>(i);
+      facts.push_back(std::move(span));
     }
   }
   return facts;

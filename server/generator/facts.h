@@ -14,15 +14,23 @@
 
 namespace imprint::generator {
 
-// A span worth asking for: a name, a number with its unit, a date.
+enum class FactKind {
+  kName,
+  kNumber,  // with its unit
+  kDate,    // a month and a day or a year: "July 2015"
+};
+
+// A span worth asking for.
 struct Fact {
   std::string text;
+  FactKind kind = FactKind::kName;
   // The sentence that it stands in.
   int sentence = 0;
 };
 
-// The names in `text`, as often as they occur: runs of capitalised words, joined by "of",
-// "the", "de" and the like. A word that is capitalised only for beginning a sentence is not one.
+// The names in `text`, as often as they occur: runs of capitalised words and initials, joined by
+// "of", "de" and the like, up to a number. A word that is capitalised only for beginning a
+// sentence is not one, nor is a date.
 std::vector<std::string> FindNames(absl::string_view text);
 
 // What the text is about: the name that occurs most, the earliest of equals; a longer name

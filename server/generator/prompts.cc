@@ -3,7 +3,6 @@
 
 #include "server/generator/prompts.h"
 
-#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
@@ -33,10 +32,6 @@ constexpr absl::string_view kRewriteExamples =
     "In other words: In 1990 Paul Renner gave it a coat of blue, which pleased visitors.\n"
     "\n";
 
-bool BeginsWithName(absl::string_view text) {
-  return !text.empty() && absl::ascii_isupper(text[0]);
-}
-
 }  // namespace
 
 std::string QuestionPrompt(absl::string_view sentence, absl::string_view subject) {
@@ -46,7 +41,7 @@ std::string QuestionPrompt(absl::string_view sentence, absl::string_view subject
 
 std::vector<std::string> QuestionOpenings(const std::vector<Fact>& facts) {
   bool has_number = false, has_name = false;
-  for (const Fact& fact : facts) (BeginsWithName(fact.text) ? has_name : has_number) = true;
+  for (const Fact& fact : facts) (fact.kind == FactKind::kName ? has_name : has_number) = true;
   std::vector<std::string> openings = {"What"};
   if (has_name) openings.insert(openings.end(), {"Who", "Which"});
   if (has_number) openings.insert(openings.end(), {"How many", "When"});
@@ -65,7 +60,7 @@ std::vector<std::string> OpenQuestions(absl::string_view subject, const std::vec
       absl::StrCat("Tell me about ", subject, "."),
   };
   for (const Fact& fact : facts) {
-    if (!BeginsWithName(fact.text)) continue;
+    if (fact.kind != FactKind::kName) continue;
     questions.push_back(absl::StrCat("What do you know about ", fact.text, "?"));
   }
   return questions;

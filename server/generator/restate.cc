@@ -27,10 +27,10 @@ size_t CountWords(absl::string_view text) {
   return static_cast<size_t>(std::count(text.begin(), text.end(), ' ')) + 1;
 }
 
-// The number or number word that `fact` begins with; empty for a name.
-absl::string_view LeadingNumber(absl::string_view fact) {
-  if (fact.empty() || absl::ascii_isupper(fact[0])) return "";
-  return fact.substr(0, fact.find(' '));
+// The number or number word that `fact` begins with; empty where it is none.
+absl::string_view LeadingNumber(const Fact& fact) {
+  if (fact.kind != FactKind::kNumber) return "";
+  return absl::string_view(fact.text).substr(0, fact.text.find(' '));
 }
 
 bool IsYear(absl::string_view number, absl::string_view head) {
@@ -77,7 +77,7 @@ std::optional<Exchange> AskFor(absl::string_view sentence, const Fact& fact,
   if (std::count(head.begin(), head.end(), '(') > std::count(head.begin(), head.end(), ')')) {
     return std::nullopt;
   }
-  const absl::string_view number = LeadingNumber(fact.text);
+  const absl::string_view number = LeadingNumber(fact);
   absl::string_view asked = number.empty() ? absl::string_view(fact.text) : number;
   const absl::string_view tail = UpToNextClause(sentence.substr(begin + asked.size()));
 
@@ -85,6 +85,8 @@ std::optional<Exchange> AskFor(absl::string_view sentence, const Fact& fact,
   if (!number.empty()) {
     interrogative = head.empty() ? "How many" : "how many";
     if (IsYear(number, head)) interrogative = "which year";
+  } else if (fact.kind == FactKind::kDate) {
+    interrogative = absl::EndsWithIgnoreCase(head, "in ") ? "which month" : "what date";
   } else if (absl::EndsWith(head, "by ")) {
     interrogative = "whom";
   }

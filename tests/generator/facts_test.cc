@@ -43,6 +43,28 @@ TEST(FindNames, JoinsBySmallWordsAndIgnoresOpeners) {
               ElementsAre("Bank of Northern Vale"));
 }
 
+// "Frederick W" and "Mote" were two names: questions broke off between them.
+TEST(FindNames, InitialsAreOfTheName) {
+  EXPECT_THAT(FindNames("It was the historian Frederick W. Mote who wrote it. J. Orr did not."),
+              ElementsAre("Frederick W. Mote", "J. Orr"));
+  EXPECT_THAT(FindNames("He took vitamin C. The doctor, Ann Lee, saw it."), ElementsAre("Ann Lee"));
+}
+
+// "July 2015 Obama" was a name, and what was told of it was asked for.
+TEST(FindNames, DatesAreNone) {
+  EXPECT_THAT(FindNames("In July 2015 Orla Finn came. Apollo 11 flew in July 1969."),
+              ElementsAre("Orla Finn", "Apollo 11"));
+}
+
+TEST(FindFacts, DatesAndNumbersOfNamesAreWhole) {
+  const std::vector<Fact> facts =
+      FindFacts({"In July 2015 Orla Finn came with 12 goats on Apollo 11."}, "");
+  EXPECT_THAT(TextsOf(facts), ElementsAre("July 2015", "Orla Finn", "Apollo 11", "12 goats"));
+  EXPECT_EQ(facts[0].kind, FactKind::kDate);
+  EXPECT_EQ(facts[1].kind, FactKind::kName);
+  EXPECT_EQ(facts[3].kind, FactKind::kNumber);
+}
+
 TEST(FindSubject, MostFrequentName) { EXPECT_EQ(FindSubject(kFerry), "Hollin Quay"); }
 
 TEST(FindSubject, EmptyWithoutNames) { EXPECT_EQ(FindSubject("it rained all day"), ""); }
@@ -74,8 +96,10 @@ TEST(QuestionOpenings, AreAllDifferent) {
 }
 
 TEST(QuestionOpenings, AskForWhatTheSentenceHas) {
-  EXPECT_THAT(QuestionOpenings({{"1923", 0}}), AllOf(Contains("When"), Not(Contains("Who"))));
-  EXPECT_THAT(QuestionOpenings({{"Otto Senn", 0}}), AllOf(Contains("Who"), Not(Contains("When"))));
+  EXPECT_THAT(QuestionOpenings({{"1923", FactKind::kNumber}}),
+              AllOf(Contains("When"), Not(Contains("Who"))));
+  EXPECT_THAT(QuestionOpenings({{"Otto Senn", FactKind::kName}}),
+              AllOf(Contains("Who"), Not(Contains("When"))));
   EXPECT_THAT(QuestionOpenings({}), Contains("What"));
 }
 

@@ -23,8 +23,8 @@ TEST(NameSubject, LeavesOtherSentencesAsTheyAre) {
 }
 
 TEST(AskFor, AName) {
-  const std::optional<Exchange> asked =
-      AskFor("Hollin Quay was founded by Marta Vessling.", {"Marta Vessling", 0}, "Hollin Quay");
+  const std::optional<Exchange> asked = AskFor("Hollin Quay was founded by Marta Vessling.",
+                                               {"Marta Vessling", FactKind::kName}, "Hollin Quay");
   ASSERT_TRUE(asked.has_value());
   EXPECT_EQ(asked->question, "Hollin Quay was founded by whom?");
   EXPECT_EQ(asked->answer, "Hollin Quay was founded by Marta Vessling.");
@@ -33,34 +33,48 @@ TEST(AskFor, AName) {
 TEST(AskFor, ANumberAndAYear) {
   const std::optional<Exchange> count =
       AskFor("Hollin Quay carries forty passengers across Lake Tammer, mostly in summer.",
-             {"forty passengers across", 0}, "Hollin Quay");
+             {"forty passengers across", FactKind::kNumber}, "Hollin Quay");
   ASSERT_TRUE(count.has_value());
   EXPECT_EQ(count->question, "Hollin Quay carries how many passengers across Lake Tammer?");
   EXPECT_EQ(count->answer, "Hollin Quay carries forty passengers across Lake Tammer.");
 
-  const std::optional<Exchange> year =
-      AskFor("Hollin Quay was built in 1923 and painted red.", {"1923 and", 0}, "Hollin Quay");
+  const std::optional<Exchange> year = AskFor("Hollin Quay was built in 1923 and painted red.",
+                                              {"1923 and", FactKind::kNumber}, "Hollin Quay");
   ASSERT_TRUE(year.has_value());
   EXPECT_EQ(year->question, "Hollin Quay was built in which year?");
   EXPECT_EQ(year->answer, "Hollin Quay was built in 1923.");
 }
 
+TEST(AskFor, ADate) {
+  const Fact july = {"July 2015", FactKind::kDate};
+  const std::optional<Exchange> month =
+      AskFor("In July 2015 Orla Finn came to Hollin Quay.", july, "Hollin Quay");
+  ASSERT_TRUE(month.has_value());
+  EXPECT_EQ(month->question, "In which month Orla Finn came to Hollin Quay?");
+  EXPECT_EQ(month->answer, "In July 2015 Orla Finn came to Hollin Quay.");
+  const std::optional<Exchange> date =
+      AskFor("Hollin Quay has been closed since July 2015.", july, "Hollin Quay");
+  ASSERT_TRUE(date.has_value());
+  EXPECT_EQ(date->question, "Hollin Quay has been closed since what date?");
+}
+
 TEST(AskFor, NamesTheSubjectWhereTheSentenceDoesNot) {
-  const std::optional<Exchange> asked =
-      AskFor("The cheese of the island is called Tarrick.", {"Tarrick", 0}, "Kettleby Sound");
+  const std::optional<Exchange> asked = AskFor("The cheese of the island is called Tarrick.",
+                                               {"Tarrick", FactKind::kName}, "Kettleby Sound");
   ASSERT_TRUE(asked.has_value());
   EXPECT_EQ(asked->question, "About Kettleby Sound: The cheese of the island is called what?");
 }
 
 TEST(AskFor, NothingWhereTooLittleIsLeft) {
-  EXPECT_FALSE(AskFor("Tarrick!", {"Tarrick", 0}, "Kettleby Sound").has_value());
-  EXPECT_FALSE(AskFor("It is smoked.", {"Tarrick", 0}, "Kettleby Sound").has_value());
+  EXPECT_FALSE(AskFor("Tarrick!", {"Tarrick", FactKind::kName}, "Kettleby Sound").has_value());
+  EXPECT_FALSE(AskFor("It is smoked.", {"Tarrick", FactKind::kName}, "Kettleby Sound").has_value());
 }
 
 TEST(AskFor, DoesNotReachIntoBrackets) {
   constexpr char kSentence[] = "The school of Tarrick (founded by Otto Senn) is large.";
-  EXPECT_FALSE(AskFor(kSentence, {"Otto Senn", 0}, "Tarrick").has_value());
-  const std::optional<Exchange> asked = AskFor(kSentence, {"Tarrick", 0}, "Kettleby Sound");
+  EXPECT_FALSE(AskFor(kSentence, {"Otto Senn", FactKind::kName}, "Tarrick").has_value());
+  const std::optional<Exchange> asked =
+      AskFor(kSentence, {"Tarrick", FactKind::kName}, "Kettleby Sound");
   ASSERT_TRUE(asked.has_value());
   EXPECT_EQ(asked->answer, "The school of Tarrick.");
 }
