@@ -58,12 +58,6 @@ absl::StatusOr<Material> Read(const DistillInput& input, const model::ModelConfi
   return material;
 }
 
-std::vector<PackItem> ItemsOf(const Sentences& sentences, const std::vector<size_t>& chosen) {
-  std::vector<PackItem> items;
-  for (const size_t i : chosen) items.push_back(sentences[i].item);
-  return items;
-}
-
 SentenceList Pick(const Sentences& sentences, const std::vector<size_t>& chosen) {
   SentenceList picked;
   for (const size_t i : chosen) picked.push_back(&sentences[i]);
@@ -130,8 +124,8 @@ class Training {
     for (int epoch = 0; epoch < epochs && StepsLeft() > 0 && !pool_.Learned(); ++epoch) {
       const std::vector<size_t> targets = pool_.NextEpoch();
       const std::vector<size_t> retention = DrawRetention(targets);
-      const std::vector<PackItem> target_items = ItemsOf(targets_, targets);
-      const std::vector<PackItem> retention_items = ItemsOf(retention_, retention);
+      const std::vector<PackItem> target_items = ItemsOf(Pick(targets_, targets));
+      const std::vector<PackItem> retention_items = ItemsOf(Pick(retention_, retention));
       const std::vector<BatchPlan> plans =
           PlanBatches(target_items, retention_items, BatchTokens(target_items, retention_items));
       if (epoch == 0) {

@@ -97,14 +97,19 @@ int64_t Tokens(const PackItem& item) {
   return static_cast<int64_t>(item.prompt.size() + item.target.size()) - 1;
 }
 
+// Adds the tokens to the least load; gives its index, the first of equals.
+size_t AddToLightest(int64_t tokens, std::vector<int64_t>& load) {
+  const auto lightest = std::min_element(load.begin(), load.end());
+  *lightest += tokens;
+  return static_cast<size_t>(lightest - load.begin());
+}
+
 // Deals items in order, each to the batch with the fewest tokens so far.
 void Deal(const std::vector<PackItem>& items, std::vector<BatchPlan>& batches,
           std::vector<size_t> BatchPlan::* list) {
   std::vector<int64_t> load(batches.size(), 0);
   for (size_t i = 0; i < items.size(); ++i) {
-    const size_t lightest = std::min_element(load.begin(), load.end()) - load.begin();
-    (batches[lightest].*list).push_back(i);
-    load[lightest] += Tokens(items[i]);
+    (batches[AddToLightest(Tokens(items[i]), load)].*list).push_back(i);
   }
 }
 
@@ -172,9 +177,7 @@ std::vector<BatchPlan> SplitBatch(const std::vector<PackItem>& targets,
   std::vector<BatchPlan> parts(std::min(items.size(), static_cast<size_t>(count)));
   std::vector<int64_t> load(parts.size(), 0);
   for (const Item& item : items) {
-    const size_t lightest = std::min_element(load.begin(), load.end()) - load.begin();
-    (parts[lightest].*item.list).push_back(item.index);
-    load[lightest] += item.tokens;
+    (parts[AddToLightest(item.tokens, load)].*item.list).push_back(item.index);
   }
   return parts;
 }

@@ -21,13 +21,6 @@ namespace {
 // A part smaller than this spends its time on what it has in common with the others.
 constexpr int64_t kLeastPartTokens = 64;
 
-std::vector<PackItem> ItemsOf(const SentenceList& sentences) {
-  std::vector<PackItem> items;
-  items.reserve(sentences.size());
-  for (const TrainingSentence* sentence : sentences) items.push_back(sentence->item);
-  return items;
-}
-
 SentenceList Pick(const SentenceList& sentences, const std::vector<size_t>& chosen) {
   SentenceList picked;
   picked.reserve(chosen.size());

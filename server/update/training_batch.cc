@@ -76,6 +76,13 @@ void BecomeSure(TrainingSentence& sentence) {
   }
 }
 
+std::vector<PackItem> ItemsOf(const SentenceList& sentences) {
+  std::vector<PackItem> items;
+  items.reserve(sentences.size());
+  for (const TrainingSentence* sentence : sentences) items.push_back(sentence->item);
+  return items;
+}
+
 TokenWeights::TokenWeights(const SentenceList& targets, const SentenceList& retention,
                            double retention_weight, double focus)
     : focus_(focus), retention_share_(retention_weight / (1 + retention_weight)) {
@@ -103,15 +110,13 @@ TrainingBatch MakeTrainingBatch(const SentenceList& targets, const SentenceList&
   sentences.insert(sentences.end(), retention.begin(), retention.end());
 
   TrainingBatch batch;
-  std::vector<PackItem> items;
   int64_t tokens = 0, k = std::numeric_limits<int64_t>::max();
   for (const TrainingSentence* sentence : sentences) {
-    items.push_back(sentence->item);
     batch.tokens.push_back(static_cast<int64_t>(sentence->item.target.size()));
     tokens += batch.tokens.back();
     k = std::min<int64_t>(k, sentence->teacher.k);
   }
-  batch.packed = Pack(items);
+  batch.packed = Pack(ItemsOf(sentences));
 
   const at::TensorOptions on_cpu = at::TensorOptions().device(at::kCPU);
   const at::Tensor ids_TK = at::empty({tokens, k}, on_cpu.dtype(at::kLong));

@@ -41,6 +41,9 @@ void BecomeSure(TrainingSentence& sentence);
 
 using SentenceList = std::vector<const TrainingSentence*>;
 
+// What the packer wants to know of them.
+std::vector<PackItem> ItemsOf(const SentenceList& sentences);
+
 // How the loss of a step is spread over its tokens; all weights together are 1. With w the
 // retention weight: 1 / (1 + w) spread over the new target tokens, w / (1 + w) evenly over
 // the retention tokens, so that the mix does not depend on which sentences a step happened to

@@ -6,7 +6,6 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
-#include <chrono>
 #include <thread>
 
 #include "absl/time/clock.h"
@@ -87,7 +86,7 @@ TEST(ComputeShareTest, ServingWaitsForEveryThreadOfTheTraining) {
   });
   // This one computes for longer between its yields.
   while (!served) {
-    std::this_thread::sleep_for(std::chrono::milliseconds(2));
+    absl::SleepFor(absl::Milliseconds(2));
     --training;
     share.Yield();
     ++training;
