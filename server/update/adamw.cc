@@ -19,6 +19,10 @@ AdamW::AdamW(const AdamWOptions& options, std::vector<at::Tensor> parameters)
   }
 }
 
+void AdamW::SetGradients(const std::vector<at::Tensor>& gradients) {
+  for (size_t i = 0; i < parameters_.size(); ++i) parameters_[i].mutable_grad() = gradients[i];
+}
+
 double AdamW::GradientNorm() const {
   const at::NoGradGuard no_grad;
   std::vector<at::Tensor> gradients;

@@ -29,6 +29,8 @@ class AdamW {
   // `parameters` are leaves that require gradients; they are changed in place by Step.
   AdamW(const AdamWOptions& options, std::vector<at::Tensor> parameters);
 
+  // One for each parameter, in their order; undefined: none.
+  void SetGradients(const std::vector<at::Tensor>& gradients);
   // The Euclidean norm over all gradients. Not finite where any of them is not.
   double GradientNorm() const;
   // One step with the gradients divided by `gradient_divisor` (for clipping). A parameter

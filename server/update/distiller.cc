@@ -206,17 +206,14 @@ class Training {
     const SentenceList retention_sentences = Pick(retention_, retention);
     const TokenWeights weights(target_sentences, retention_sentences, options_.retention_weight,
                                options_.focus);
-    StepGradient computed = ComputeStepGradient(base_, adapter_, target_sentences,
-                                                retention_sentences, weights, share_);
+    const StepGradient computed = ComputeStepGradient(base_, adapter_, target_sentences,
+                                                      retention_sentences, weights, share_);
     const int step = progress_.step + 1;
     if (!std::isfinite(computed.loss)) {
       return absl::InternalError(absl::StrCat("loss of step ", step, " is not finite"));
     }
     const engine::TrainingTurn turn(share_);
-    std::vector<at::Tensor> parameters = adapter_.Parameters();
-    for (size_t i = 0; i < parameters.size(); ++i) {
-      parameters[i].mutable_grad() = std::move(computed.gradients[i]);
-    }
+    optimizer_.SetGradients(computed.gradients);
     const double norm = optimizer_.GradientNorm();
     if (!std::isfinite(norm)) {
       return absl::InternalError(absl::StrCat("gradient of step ", step, " is not finite"));

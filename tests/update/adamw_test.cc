@@ -59,6 +59,15 @@ TEST(AdamWTest, NormSpansAllParameters) {
   EXPECT_EQ(optimizer.GradientNorm(), 0);
 }
 
+TEST(AdamWTest, GradientsAreInTheParametersOrder) {
+  at::Tensor a = Leaf({0, 0}), b = Leaf({0});
+  AdamW optimizer({}, {a, b});
+  optimizer.SetGradients({Constant({3, 4}), at::Tensor()});
+  EXPECT_DOUBLE_EQ(optimizer.GradientNorm(), 5);
+  EXPECT_TRUE(at::equal(a.grad(), Constant({3, 4})));
+  EXPECT_FALSE(b.grad().defined());
+}
+
 TEST(AdamWTest, DividesTheGradient) {
   at::Tensor clipped = Leaf({1, 1}), plain = Leaf({1, 1});
   // Two steps of different sizes: Adam's first step alone does not see a scale.

@@ -143,10 +143,7 @@ double WholeStep(const model::Weights& base, const model::Adapter& adapter, Adam
   absl::Time mark = absl::Now();
   const StepGradient computed =
       ComputeStepGradient(base, adapter, step.targets, step.retention, step.Weights(), nullptr);
-  std::vector<at::Tensor> parameters = adapter.Parameters();
-  for (size_t i = 0; i < parameters.size(); ++i) {
-    parameters[i].mutable_grad() = computed.gradients[i];
-  }
+  optimizer.SetGradients(computed.gradients);
   if (optimizer.GradientNorm() > 0) optimizer.Step(1e-4);
   return Since(mark);
 }
