@@ -167,14 +167,15 @@ int Show(const Command& command, const std::string& word) {
   std::vector<v1::Job> jobs;
   const grpc::Status listed = ListJobs(command, kHistoryJobs, jobs);
   if (!listed.ok()) return command.Fail(listed);
+  const LearningHistory history = HistoryOf(jobs);
   Rows curve;
-  for (const MeasuredEfficacy& point : HistoryOf(jobs)[name]) {
+  const auto measured = history.find(name);
+  if (measured == history.end()) return kOk;
+  for (const MeasuredEfficacy& point : measured->second) {
     curve.push_back({absl::StrCat(point.version), FormatOptional(true, point.efficacy)});
   }
-  if (!curve.empty()) {
-    std::cout << "\nHow well it was known where it was asked for:\n"
-              << FormatTable(kCurve, curve, OutputWidth());
-  }
+  std::cout << "\nHow well it was known where it was asked for:\n"
+            << FormatTable(kCurve, curve, OutputWidth());
   return kOk;
 }
 
