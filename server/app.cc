@@ -4,6 +4,7 @@
 #include "server/app.h"
 
 #include <optional>
+#include <system_error>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -36,6 +37,20 @@ std::string ModelName(const std::filesystem::path& folder) {
   return path.has_filename() ? path.filename() : path.parent_path().filename();
 }
 
+// Before the tokenizer is asked for, whose absence says less.
+absl::Status CheckModelFolder(const std::filesystem::path& folder) {
+  std::error_code error;
+  if (!std::filesystem::is_directory(folder, error)) {
+    return absl::NotFoundError(absl::StrCat("--model: there is no folder ", folder.string()));
+  }
+  if (!std::filesystem::exists(folder / "config.json", error)) {
+    return absl::NotFoundError(
+        absl::StrCat("--model: ", folder.string(),
+                     " has no config.json: it is not a Hugging Face folder of a model"));
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 App::App(const ServerOptions& options)
@@ -57,6 +72,7 @@ absl::StatusOr<std::unique_ptr<App>> App::Start(const ServerOptions& options) {
 }
 
 absl::Status App::LoadModel() {
+  IMPRINT_RETURN_IF_ERROR(CheckModelFolder(options_.model));
   const int threads = options_.threads > 0 ? options_.threads : UsableCpus();
   model::SetComputeThreads(threads);
   IMPRINT_ASSIGN_OR_RETURN(model::Placement placement,

@@ -4,12 +4,16 @@
 #include "server/options.h"
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 #include <sstream>
 #include <vector>
 
 #include "CLI/CLI.hpp"
+#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "absl/strings/string_view.h"
 
 namespace imprint {
@@ -36,15 +40,15 @@ class FlagGroup {
     // Bounds belong into the error, not into every line of --help.
     CLI::Validator range = CLI::Range(low, high);
     range.description("");
-    return Add(flag, value, help)->check(NotEmpty())->check(range)->type_name(TypeName(value));
+    return Add(flag, value, help)->check(IsNumber())->check(range)->type_name(TypeName(value));
   }
   CLI::Option* AddPath(const std::string& flag, std::filesystem::path& value,
                        const std::string& help) {
-    return app_
-        .add_option_function<std::string>(
-            flag, [&value](const std::string& text) { value = text; }, help)
-        ->type_name("PATH")
-        ->group(name_);
+    auto take = [&value, flag](const std::string& text) {
+      if (text.empty()) throw CLI::ValidationError(flag, "must not be empty");
+      value = text;
+    };
+    return app_.add_option_function<std::string>(flag, take, help)->type_name("PATH")->group(name_);
   }
   CLI::Option* AddDuration(const std::string& flag, absl::Duration& value,
                            const std::string& help) {
@@ -82,10 +86,16 @@ class FlagGroup {
   }
 
  private:
-  // CLI11 reads an empty number as 0.
-  static CLI::Validator NotEmpty() {
+  // CLI11 reads an empty number as 0, and finds nan within any bounds.
+  static CLI::Validator IsNumber() {
     return CLI::Validator(
-        [](std::string& text) { return text.empty() ? std::string("needs a value") : ""; }, "");
+        [](std::string& text) -> std::string {
+          if (text.empty()) return "needs a value";
+          double number = 0;
+          const bool finite = !absl::SimpleAtod(text, &number) || std::isfinite(number);
+          return finite ? "" : absl::StrCat(text, " is no number");
+        },
+        "");
   }
   static const char* TypeName(double) { return "NUMBER"; }
   static const char* TypeName(int64_t) { return "COUNT"; }
@@ -168,6 +178,9 @@ void AddLearningFlags(CLI::App* app, ServerOptions* options) {
       .Add("--generator.kinds", options->generator.kinds,
            "kinds of target sentences that are made, parted by commas")
       ->delimiter(',')
+      ->default_str(absl::StrJoin(options->generator.kinds, ","))
+      ->type_name("KINDS")
+      ->allow_extra_args(false)
       ->check(CLI::IsMember(std::vector<std::string>(generator::kTargetKinds.begin(),
                                                      generator::kTargetKinds.end())));
   generator.Add("--generator.targets_per_100_tokens", options->generator.targets_per_100_tokens, 0,
@@ -258,6 +271,14 @@ void AddUpdateFlags(CLI::App* app, ServerOptions* options) {
               "share of --gate.max_retention_kl that this older version may have used");
 }
 
+bool HasPort(absl::string_view address) {
+  if (absl::StartsWith(address, "unix:")) return true;
+  const size_t colon = address.rfind(':');
+  int port = 0;
+  return colon != absl::string_view::npos && colon > 0 &&
+         absl::SimpleAtoi(address.substr(colon + 1), &port) && port >= 0 && port <= 65535;
+}
+
 // What no single flag can tell; empty: all is well.
 std::string Contradiction(const ServerOptions& options) {
   const rpc::ListenOptions& listen = options.listen;
@@ -265,6 +286,15 @@ std::string Contradiction(const ServerOptions& options) {
     return "--tls_cert and --tls_key: give both or none";
   }
   if (listen.address.empty()) return "--listen: must not be empty";
+  for (const auto& [flag, address] :
+       {std::pair<absl::string_view, const std::string&>("--listen", listen.address),
+        {"--admin_listen", listen.admin_address},
+        {"--metrics_listen", options.metrics_listen}}) {
+    if (!address.empty() && !HasPort(address)) {
+      return absl::StrCat(flag, ": \"", address, "\" is no address; give HOST:PORT, such as ",
+                          "127.0.0.1:50051");
+    }
+  }
   if (options.generator.min_targets > options.generator.max_targets) {
     return "--generator.min_targets: is greater than --generator.max_targets";
   }

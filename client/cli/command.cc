@@ -37,6 +37,18 @@ std::string ResourceName(absl::string_view kind, const std::string& word) {
   return absl::SimpleAtoi(word, &number) ? absl::StrCat(kind, "/", number) : word;
 }
 
+std::string VersionName(const std::string& word) {
+  return word == "base" ? "versions/0" : ResourceName("versions", word);
+}
+
+CLI::Validator NotNegative() {
+  return CLI::Validator(
+      [](std::string& word) {
+        return word.find('-') == std::string::npos ? std::string() : word + " is below 0";
+      },
+      "");
+}
+
 absl::StatusOr<v1::VersionSelector> ParseVersion(const std::string& word) {
   v1::VersionSelector selector;
   int64_t number = 0;

@@ -49,6 +49,12 @@ struct Command {
 // "12" or "<kind>/12" as "<kind>/12"; for CLI11: an error text when it is neither.
 std::string ResourceName(absl::string_view kind, const std::string& word);
 
+// "base", "12" or "versions/12" as "versions/12"; the base is "versions/0".
+std::string VersionName(const std::string& word);
+
+// For CLI11: a number that is not below 0.
+CLI::Validator NotNegative();
+
 // "base", "latest" or a number. INVALID_ARGUMENT otherwise.
 absl::StatusOr<v1::VersionSelector> ParseVersion(const std::string& word);
 

@@ -242,7 +242,9 @@ void AddExperiences(CLI::App& app, Command& command) {
   list->add_option("--label", flags->labels, "only with this label; may be given several times")
       ->type_name("KEY=VALUE")
       ->allow_extra_args(false);
-  list->add_option("--limit", flags->limit, "at most this many; 0 or none: all")->type_name("N");
+  list->add_option("--limit", flags->limit, "at most this many; 0 or none: all")
+      ->check(NotNegative())
+      ->type_name("N");
   list->callback(
       [&command, flags] { command.run = [&command, flags] { return List(command, *flags); }; });
 

@@ -10,7 +10,9 @@
 #include <iostream>
 #include <memory>
 
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
 #include "client/cli/calls.h"
 #include "client/cli/command.h"
 #include "client/cli/output.h"
@@ -72,8 +74,7 @@ class FolderWriter {
 
 v1::ExportVersionRequest MakeRequest(const ExportFlags& flags) {
   v1::ExportVersionRequest request;
-  request.set_name(flags.version == "base" ? "versions/0"
-                                           : ResourceName("versions", flags.version));
+  request.set_name(VersionName(flags.version));
   request.set_format(flags.peft ? v1::EXPORT_FORMAT_PEFT : v1::EXPORT_FORMAT_HUGGING_FACE);
   return request;
 }
@@ -120,7 +121,8 @@ int Run(const Command& command, ExportFlags flags) {
                          absl::StrCat("cannot make ", unfinished.string(), ": ", error.message()));
   }
   int64_t bytes = 0;
-  const int code = Receive(command, MakeRequest(flags), unfinished, &bytes);
+  const v1::ExportVersionRequest request = MakeRequest(flags);
+  const int code = Receive(command, request, unfinished, &bytes);
   if (code == kOk) fs::rename(unfinished, folder, error);
   if (code != kOk || error) {
     const std::string reason = error.message();
@@ -132,7 +134,10 @@ int Run(const Command& command, ExportFlags flags) {
   if (command.json) {
     nlohmann::ordered_json line;
     line["folder"] = folder.string();
-    line["version"] = flags.version;
+    int64_t number = 0;
+    if (absl::SimpleAtoi(absl::StripPrefix(request.name(), "versions/"), &number)) {
+      line["version"] = number;
+    }
     line["bytes"] = bytes;
     std::cout << line.dump() << "\n";
   } else {

@@ -7,6 +7,7 @@
 #include <iostream>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -15,6 +16,7 @@
 #include "client/cli/inject_source.h"
 #include "client/cli/output.h"
 #include "client/cli/wait.h"
+#include "common/status_macros.h"
 #include "google/protobuf/util/time_util.h"
 
 namespace imprint::client {
@@ -40,6 +42,23 @@ absl::Status SetTtl(const std::string& word, v1::InjectContextRequest& request) 
   }
   *request.mutable_ttl() =
       google::protobuf::util::TimeUtil::MicrosecondsToDuration(absl::ToInt64Microseconds(ttl));
+  return absl::OkStatus();
+}
+
+absl::Status ApplyFlags(const InjectFlags& flags, std::vector<SourceItem>& items) {
+  for (const auto& [flag, value] :
+       {std::pair("--request_id", flags.request_id), {"--supersedes", flags.supersedes}}) {
+    if (!value.empty() && items.size() != 1) {
+      return absl::InvalidArgumentError(
+          absl::StrCat(flag, " goes with one experience, not ", items.size()));
+    }
+  }
+  for (SourceItem& item : items) {
+    if (!flags.request_id.empty()) item.request.set_request_id(flags.request_id);
+    if (!flags.supersedes.empty()) item.request.set_supersedes(flags.supersedes);
+    IMPRINT_RETURN_IF_ERROR(ParseLabels(flags.labels, *item.request.mutable_labels()));
+    IMPRINT_RETURN_IF_ERROR(SetTtl(flags.ttl, item.request));
+  }
   return absl::OkStatus();
 }
 
@@ -91,48 +110,32 @@ int Wait(const Command& command, WaitFor wait_for, std::vector<v1::Experience>& 
 }
 
 int Run(const Command& command, const InjectFlags& flags) {
-  auto requests = ReadSources(flags.sources, flags.text);
-  if (!requests.ok()) return Command::Fail(kUsage, requests.status().message());
-  if (!flags.request_id.empty()) {
-    if (requests->size() != 1) {
-      return Command::Fail(
-          kUsage, absl::StrCat("--request_id goes with one experience, not ", requests->size()));
-    }
-    requests->front().set_request_id(flags.request_id);
-  }
-  if (!flags.supersedes.empty()) {
-    if (requests->size() != 1) {
-      return Command::Fail(
-          kUsage, absl::StrCat("--supersedes goes with one experience, not ", requests->size()));
-    }
-    requests->front().set_supersedes(flags.supersedes);
+  auto items = ReadSources(flags.sources, flags.text);
+  if (!items.ok()) return Command::Fail(kUsage, items.status().message());
+  if (absl::Status status = ApplyFlags(flags, *items); !status.ok()) {
+    return Command::Fail(kUsage, status.message());
   }
   std::vector<v1::Experience> experiences;
-  ProgressBar bar(!command.json && requests->size() > 1);
-  for (v1::InjectContextRequest& request : *requests) {
-    if (absl::Status status = ParseLabels(flags.labels, *request.mutable_labels()); !status.ok()) {
-      return Command::Fail(kUsage, status.message());
-    }
-    if (absl::Status status = SetTtl(flags.ttl, request); !status.ok()) {
-      return Command::Fail(kUsage, status.message());
-    }
+  ProgressBar bar(!command.json && items->size() > 1);
+  for (const SourceItem& item : *items) {
     grpc::ClientContext context;
     command.client->Prepare(context);
     v1::InjectContextResponse response;
     const grpc::Status status =
-        command.client->imprint().InjectContext(&context, request, &response);
+        command.client->imprint().InjectContext(&context, item.request, &response);
     if (!status.ok()) {
       bar.Clear();
       Print(command, experiences);
-      if (requests->size() > 1) {
-        Command::Fail(kFailed, absl::StrCat("stopped at item ", experiences.size() + 1, " of ",
-                                            requests->size(), ":"));
+      if (items->size() > 1) {
+        Command::Fail(
+            kFailed, absl::StrCat("stopped at item ", experiences.size() + 1, " of ", items->size(),
+                                  item.origin.empty() ? "" : ", ", item.origin, ":"));
       }
       return command.Fail(status);
     }
     experiences.push_back(response.experience());
-    bar.Show(static_cast<double>(experiences.size()) / static_cast<double>(requests->size()),
-             absl::StrCat(experiences.size(), " of ", requests->size(), " accepted"));
+    bar.Show(static_cast<double>(experiences.size()) / static_cast<double>(items->size()),
+             absl::StrCat(experiences.size(), " of ", items->size(), " accepted"));
   }
   bar.Clear();
   const int code = Wait(command, ParseWait(flags.wait), experiences);

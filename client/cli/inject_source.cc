@@ -12,6 +12,7 @@
 #include <iterator>
 #include <system_error>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
@@ -19,13 +20,15 @@
 #include "absl/strings/strip.h"
 #include "absl/types/span.h"
 #include "common/status_macros.h"
+#include "common/string_view.h"
+#include "common/utf8.h"
 #include "nlohmann/json.hpp"
 
 namespace imprint::client {
 namespace {
 
 namespace fs = std::filesystem;
-using Requests = std::vector<v1::InjectContextRequest>;
+using Items = std::vector<SourceItem>;
 
 constexpr absl::string_view kItemKeys[] = {"text",    "messages", "request_id",  "labels",
                                            "targets", "probes",   "ttl_seconds", "supersedes"};
@@ -33,10 +36,25 @@ constexpr absl::string_view kMessageKeys[] = {"role", "content"};
 constexpr absl::string_view kTargetKeys[] = {"question", "answer", "text"};
 constexpr absl::string_view kProbeKeys[] = {"question", "expected_answer"};
 
-v1::InjectContextRequest TextRequest(std::string text) {
-  v1::InjectContextRequest request;
-  request.mutable_content()->set_text(std::move(text));
-  return request;
+// INVALID_ARGUMENT when no server would take the text.
+absl::StatusOr<SourceItem> TextItem(std::string origin, std::string text) {
+  const std::string where = origin.empty() ? "the text" : origin;
+  if (absl::StripAsciiWhitespace(text).empty()) {
+    return absl::InvalidArgumentError(absl::StrCat(where, " is empty"));
+  }
+  if (!IsValidUtf8(text)) {
+    return absl::InvalidArgumentError(absl::StrCat(where, " is not valid UTF-8"));
+  }
+  SourceItem item;
+  item.origin = std::move(origin);
+  item.request.mutable_content()->set_text(std::move(text));
+  return item;
+}
+
+absl::Status AddText(std::string origin, std::string text, Items& items) {
+  IMPRINT_ASSIGN_OR_RETURN(SourceItem item, TextItem(std::move(origin), std::move(text)));
+  items.push_back(std::move(item));
+  return absl::OkStatus();
 }
 
 // The string under `key`; empty when it is not there.
@@ -91,26 +109,23 @@ std::string ReadAll(std::istream& in) {
   return std::string(std::istreambuf_iterator<char>(in), {});
 }
 
-// NOT_FOUND when the file cannot be read; INVALID_ARGUMENT when a line of it is wrong.
-absl::Status ReadFile(const fs::path& path, Requests& requests) {
+// NOT_FOUND when the file cannot be read; INVALID_ARGUMENT when it or a line of it is wrong.
+absl::Status ReadFile(const fs::path& path, Items& items) {
   std::ifstream file(path, std::ios::binary);
   if (!file) {
     return absl::NotFoundError(
         absl::StrCat("cannot read ", path.string(), ": ", std::strerror(errno)));
   }
-  if (path.extension() != ".jsonl") {
-    requests.push_back(TextRequest(ReadAll(file)));
-    return absl::OkStatus();
-  }
+  if (path.extension() != ".jsonl") return AddText(path.string(), ReadAll(file), items);
   std::string line;
   for (int number = 1; std::getline(file, line); ++number) {
     if (absl::StripAsciiWhitespace(line).empty()) continue;
+    const std::string origin = absl::StrCat(path.string(), ":", number);
     auto request = ParseItem(line);
     if (!request.ok()) {
-      return absl::InvalidArgumentError(
-          absl::StrCat(path.string(), ":", number, ": ", request.status().message()));
+      return absl::InvalidArgumentError(absl::StrCat(origin, ": ", request.status().message()));
     }
-    requests.push_back(*std::move(request));
+    items.push_back({origin, *std::move(request)});
   }
   return absl::OkStatus();
 }
@@ -150,20 +165,30 @@ void FindFiles(const fs::path& folder, std::vector<fs::path>& files) {
   if (error) SaySkipped(folder, error);
 }
 
-absl::Status ReadFolder(const fs::path& folder, Requests& requests) {
+// An empty file of a folder holds nothing that could be lost.
+bool IsEmptyFile(const fs::path& file) {
+  std::error_code error;
+  return fs::file_size(file, error) == 0 && !error;
+}
+
+absl::Status ReadFolder(const fs::path& folder, Items& items) {
   std::vector<fs::path> files;
   FindFiles(folder, files);
   std::sort(files.begin(), files.end());
-  const size_t before = requests.size();
+  const size_t before = items.size();
   for (const fs::path& file : files) {
-    const absl::Status status = ReadFile(file, requests);
+    if (IsEmptyFile(file)) {
+      std::cerr << "imprint: skipped " << file.string() << ": is empty\n";
+      continue;
+    }
+    const absl::Status status = ReadFile(file, items);
     if (absl::IsNotFound(status)) {
       std::cerr << "imprint: skipped: " << status.message() << "\n";
     } else if (!status.ok()) {
       return status;
     }
   }
-  if (requests.size() > before) return absl::OkStatus();
+  if (items.size() > before) return absl::OkStatus();
   return absl::NotFoundError(absl::StrCat(
       folder.string(), " holds no .txt, .md or .jsonl file with text that can be read"));
 }
@@ -179,7 +204,10 @@ bool LooksLikePath(const std::string& word) {
 
 absl::StatusOr<v1::InjectContextRequest> ParseItem(absl::string_view json) {
   const nlohmann::json object = nlohmann::json::parse(json, nullptr, /*allow_exceptions=*/false);
-  if (!object.is_object()) return absl::InvalidArgumentError("not a JSON object");
+  if (!object.is_object()) {
+    return absl::InvalidArgumentError(IsValidUtf8(ToStd(json)) ? "not a JSON object"
+                                                        : "is not valid UTF-8");
+  }
   IMPRINT_RETURN_IF_ERROR(CheckKeys(object, kItemKeys));
   if (object.contains("text") && object.contains("messages")) {
     return absl::InvalidArgumentError(
@@ -225,30 +253,30 @@ absl::StatusOr<v1::InjectContextRequest> ParseItem(absl::string_view json) {
   return request;
 }
 
-absl::StatusOr<Requests> ReadSources(const std::vector<std::string>& sources,
-                                     const std::string& text) {
-  Requests requests;
-  if (!text.empty()) requests.push_back(TextRequest(text));
+absl::StatusOr<Items> ReadSources(const std::vector<std::string>& sources,
+                                  const std::string& text) {
+  Items items;
+  if (!text.empty()) IMPRINT_RETURN_IF_ERROR(AddText("", text, items));
   for (const std::string& source : sources) {
     std::error_code error;
     if (source == "-") {
-      requests.push_back(TextRequest(ReadAll(std::cin)));
+      IMPRINT_RETURN_IF_ERROR(AddText("standard input", ReadAll(std::cin), items));
     } else if (fs::is_directory(source, error)) {
-      IMPRINT_RETURN_IF_ERROR(ReadFolder(source, requests));
+      IMPRINT_RETURN_IF_ERROR(ReadFolder(source, items));
     } else if (fs::exists(source, error)) {
-      IMPRINT_RETURN_IF_ERROR(ReadFile(source, requests));
+      IMPRINT_RETURN_IF_ERROR(ReadFile(source, items));
     } else if (LooksLikePath(source)) {
       return absl::NotFoundError(absl::StrCat("there is no file ", source,
                                               "; a text that looks like one goes with --text"));
     } else {
-      requests.push_back(TextRequest(source));
+      IMPRINT_RETURN_IF_ERROR(AddText("", source, items));
     }
   }
-  if (requests.empty()) {
+  if (items.empty()) {
     return absl::InvalidArgumentError(
         "nothing to inject: give a text, a file, a folder, or - for standard input");
   }
-  return requests;
+  return items;
 }
 
 }  // namespace imprint::client

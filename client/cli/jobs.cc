@@ -200,6 +200,7 @@ void AddJobs(CLI::App& app, Command& command) {
   auto limit = std::make_shared<int64_t>(20);
   CLI::App* list = verb->add_subcommand("list", "one line a job, newest first");
   list->add_option("--limit", *limit, "at most this many; 0: all")
+      ->check(NotNegative())
       ->type_name("N")
       ->capture_default_str();
   list->callback(

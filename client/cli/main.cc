@@ -10,6 +10,7 @@
 #include "client/cli/command.h"
 #include "client/cli/config_file.h"
 #include "client/cli/help.h"
+#include "google/protobuf/stubs/logging.h"
 
 namespace imprint::client {
 namespace {
@@ -19,6 +20,7 @@ void SetUp(CLI::App& app, Command& command) {
   app.fallthrough();
   app.require_subcommand(1);
   app.set_help_flag("-h,--help", "print this text");
+  app.set_version_flag("--version", "imprint " IMPRINT_VERSION, "print the version");
   app.formatter(std::make_shared<HelpFormatter>());
   app.failure_message(Complain);
   app.add_option("--server", command.options.server, "where the server listens")
@@ -60,6 +62,8 @@ void AddVerbs(CLI::App& app, Command& command) {
 }
 
 int Main(int argc, char** argv) {
+  // A string that is not UTF-8 is refused by the server, in words for people.
+  google::protobuf::SetLogHandler(nullptr);
   CLI::App app("Tell a model something, and ask it: the command line of an Imprint server.",
                "imprint");
   Command command;

@@ -119,6 +119,14 @@ ordered_json MapToJson(const Message& message, const FieldDescriptor& field) {
   return object;
 }
 
+// "unspecified" says nothing.
+bool IsSaid(const Message& message, const FieldDescriptor& field) {
+  const Reflection& reflection = *message.GetReflection();
+  if (field.has_presence()) return reflection.HasField(message, &field);
+  return field.cpp_type() != FieldDescriptor::CPPTYPE_ENUM ||
+         reflection.GetEnumValue(message, &field) != 0;
+}
+
 }  // namespace
 
 std::string EnumName(const EnumDescriptor& type, int number) {
@@ -133,14 +141,13 @@ std::string EnumName(const EnumDescriptor& type, int number) {
 ordered_json ToJson(const Message& message) {
   ordered_json object = ordered_json::object();
   const auto& descriptor = *message.GetDescriptor();
-  const Reflection& reflection = *message.GetReflection();
   for (int i = 0; i < descriptor.field_count(); ++i) {
     const FieldDescriptor& field = *descriptor.field(i);
     if (field.is_map()) {
       object[field.name()] = MapToJson(message, field);
     } else if (field.is_repeated()) {
       object[field.name()] = RepeatedToJson(message, field);
-    } else if (!field.has_presence() || reflection.HasField(message, &field)) {
+    } else if (IsSaid(message, field)) {
       object[field.name()] = SingularToJson(message, field);
     }
   }

@@ -18,7 +18,8 @@ namespace imprint::client {
 
 // A message as JSON: field names as in the proto, integers as numbers, enums without their
 // type's prefix in lower case ("ready"), times in RFC 3339, durations in seconds.
-// Fields that are unset stay out where the proto tells absent from default.
+// Fields that are unset stay out where the proto tells absent from default, and so do enums
+// that are unspecified.
 nlohmann::ordered_json ToJson(const google::protobuf::Message& message);
 
 // "ready" of EXPERIENCE_STATE_READY.

@@ -26,7 +26,9 @@ void AddQueryFlags(CLI::App& verb, QueryFlags& flags) {
   verb.add_option("--stop", flags.stop, "end before this text; may be given several times")
       ->type_name("TEXT")
       ->allow_extra_args(false);
-  verb.add_option("--seed", flags.seed, "the same seed gives the same sample")->type_name("N");
+  verb.add_option("--seed", flags.seed, "the same seed gives the same sample")
+      ->check(NotNegative())
+      ->type_name("N");
   verb.add_flag("--pending_context", flags.pending_context,
                 "put experiences that are not in the weights yet into the prompt");
   verb.add_option("--pending_label", flags.pending_labels,

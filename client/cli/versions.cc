@@ -59,7 +59,7 @@ int Show(const Command& command, const std::string& name) {
   grpc::ClientContext context;
   command.client->Prepare(context);
   v1::GetVersionRequest request;
-  request.set_name(ResourceName("versions", name));
+  request.set_name(VersionName(name));
   v1::GetVersionResponse response;
   const grpc::Status status = command.client->admin().GetVersion(&context, request, &response);
   if (!status.ok()) return command.Fail(status);
@@ -89,7 +89,7 @@ int Show(const Command& command, const std::string& name) {
 int Rollback(const Command& command, const std::string& name) {
   grpc::ClientContext context;
   v1::RollbackVersionRequest request;
-  request.set_name(name == "base" ? "versions/0" : ResourceName("versions", name));
+  request.set_name(VersionName(name));
   v1::RollbackVersionResponse response;
   const grpc::Status status = command.client->admin().RollbackVersion(&context, request, &response);
   if (!status.ok()) return command.Fail(status);
@@ -161,12 +161,14 @@ void AddVersions(CLI::App& app, Command& command) {
   auto limit = std::make_shared<int64_t>(0);
   CLI::App* list =
       verb->add_subcommand("list", "one line a version, newest first; the base is the last");
-  list->add_option("--limit", *limit, "at most this many; 0 or none: all")->type_name("N");
+  list->add_option("--limit", *limit, "at most this many; 0 or none: all")
+      ->check(NotNegative())
+      ->type_name("N");
   list->callback(
       [&command, limit] { command.run = [&command, limit] { return List(command, *limit); }; });
   auto shown = std::make_shared<std::string>();
   CLI::App* show = verb->add_subcommand("show", "one, with the experiences it added");
-  show->add_option("name", *shown, "versions/N, or N")->type_name("")->required();
+  show->add_option("name", *shown, "versions/N, N, or base")->type_name("")->required();
   show->callback(
       [&command, shown] { command.run = [&command, shown] { return Show(command, *shown); }; });
   auto target = std::make_shared<std::string>();

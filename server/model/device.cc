@@ -46,7 +46,8 @@ absl::Status LoadCudaLibraries() {
     if (::dlopen(path.c_str(), RTLD_NOW | RTLD_GLOBAL) == nullptr) {
       const char* reason = ::dlerror();
       return absl::FailedPreconditionError(
-          absl::StrCat("cannot load ", path, ": ", reason == nullptr ? "unknown" : reason));
+          absl::StrCat("cannot load ", path, ": ", reason == nullptr ? "unknown" : reason,
+                       "; deploy/install_deps.sh --cuda installs CUDA's libraries"));
     }
   }
   return absl::OkStatus();

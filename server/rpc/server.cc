@@ -66,7 +66,9 @@ const google::protobuf::ServiceDescriptor* DescriptorOf() {
   return Message::descriptor()->file()->service(0);
 }
 
-absl::StatusOr<Listening> Listen(const std::string& address, const ListenOptions& options,
+// On the address that `flag` gave.
+absl::StatusOr<Listening> Listen(absl::string_view flag, const std::string& address,
+                                 const ListenOptions& options,
                                  const std::vector<NamedService>& services, const ServiceDeps& deps,
                                  metrics::RpcMetrics* metrics) {
   IMPRINT_ASSIGN_OR_RETURN(std::shared_ptr<grpc::ServerCredentials> credentials,
@@ -89,10 +91,12 @@ absl::StatusOr<Listening> Listen(const std::string& address, const ListenOptions
   listening.server = builder.BuildAndStart();
   const bool is_unix = absl::StartsWith(address, "unix:");
   if (listening.server == nullptr || (listening.port == 0 && !is_unix)) {
-    return absl::UnavailableError(absl::StrCat(
-        "cannot listen on ", address,
-        ": the port is taken, the address is not this machine's, or the TLS files are not a "
-        "certificate and its key"));
+    return absl::UnavailableError(
+        absl::StrCat("cannot listen on ", address, " (", flag,
+                     "): the port is taken, or the address is not this machine's",
+                     options.tls_certificate_file.empty()
+                         ? ""
+                         : ", or --tls_cert and --tls_key are not a certificate and its key"));
   }
   if (is_unix) listening.port = 0;
   return listening;
@@ -119,13 +123,13 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ListenOptions& optio
   std::vector<NamedService> services = {imprint};
   if (options.admin_address.empty()) services.push_back(admin);
   IMPRINT_ASSIGN_OR_RETURN(Listening listening,
-                           Listen(options.address, options, services, *deps, metrics));
+                           Listen("--listen", options.address, options, services, *deps, metrics));
   server->port_ = listening.port;
   server->admin_port_ = listening.port;
   server->servers_.push_back(std::move(listening.server));
   if (!options.admin_address.empty()) {
-    IMPRINT_ASSIGN_OR_RETURN(listening,
-                             Listen(options.admin_address, options, {admin}, *deps, metrics));
+    IMPRINT_ASSIGN_OR_RETURN(listening, Listen("--admin_listen", options.admin_address, options,
+                                               {admin}, *deps, metrics));
     server->admin_port_ = listening.port;
     server->servers_.push_back(std::move(listening.server));
   }

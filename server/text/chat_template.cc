@@ -10,10 +10,10 @@
 #include "absl/strings/str_cat.h"
 #include "common/file_util.h"
 #include "common/status_macros.h"
+#include "common/utf8.h"
 #include "nlohmann/json.hpp"
 #include "server/text/json_file.h"
 #include "server/text/rust_handle.h"
-#include "server/text/utf8.h"
 
 namespace imprint::text {
 

@@ -62,7 +62,7 @@ TEST_F(InjectSourceTest, AWordThatNamesNoFileIsAText) {
   const auto requests = ReadSources({"The boat is yellow."}, "");
   ASSERT_TRUE(requests.ok()) << requests.status();
   ASSERT_EQ(requests->size(), 1U);
-  EXPECT_EQ(requests->front().content().text(), "The boat is yellow.");
+  EXPECT_EQ(requests->front().request.content().text(), "The boat is yellow.");
 }
 
 TEST_F(InjectSourceTest, AMissingFileIsNotAText) {
@@ -83,13 +83,13 @@ TEST_F(InjectSourceTest, JsonLinesTakeAllFields) {
 
   ASSERT_TRUE(requests.ok()) << requests.status();
   ASSERT_EQ(requests->size(), 2U);
-  const v1::InjectContextRequest& first = requests->front();
+  const v1::InjectContextRequest& first = requests->front().request;
   EXPECT_EQ(first.request_id(), "r1");
   EXPECT_EQ(first.labels().at("k"), "v");
   EXPECT_EQ(first.targets(0).question_answer().answer(), "a");
   EXPECT_EQ(first.targets(1).text(), "s");
   EXPECT_EQ(first.probes(0).expected_answer(), "e");
-  EXPECT_EQ(requests->back().content().conversation().messages(0).role(), "user");
+  EXPECT_EQ(requests->back().request.content().conversation().messages(0).role(), "user");
 }
 
 TEST_F(InjectSourceTest, ABadLineIsNamed) {
@@ -105,7 +105,7 @@ TEST_F(InjectSourceTest, AFolderIsReadInOrderOfNames) {
   const auto requests = ReadSources({(dir_.path() / "d").string()}, "");
   ASSERT_TRUE(requests.ok()) << requests.status();
   ASSERT_EQ(requests->size(), 2U);
-  EXPECT_EQ(requests->front().content().text(), "one");
+  EXPECT_EQ(requests->front().request.content().text(), "one");
 }
 
 TEST_F(InjectSourceTest, AnUnreadableSubfolderIsSkippedAndNamed) {
@@ -120,7 +120,7 @@ TEST_F(InjectSourceTest, AnUnreadableSubfolderIsSkippedAndNamed) {
 
   ASSERT_TRUE(requests.ok()) << requests.status();
   ASSERT_EQ(requests->size(), 2U);
-  EXPECT_EQ(requests->back().content().text(), "three");
+  EXPECT_EQ(requests->back().request.content().text(), "three");
   EXPECT_THAT(said, HasSubstr("skipped " + (dir_.path() / "d/locked").string()));
 }
 
@@ -145,6 +145,46 @@ TEST_F(InjectSourceTest, AFolderOfNothingReadableIsAnError) {
   ::testing::internal::CaptureStderr();
   EXPECT_FALSE(ReadSources({(dir_.path() / "d").string()}, "").ok());
   EXPECT_THAT(::testing::internal::GetCapturedStderr(), HasSubstr("d/locked"));
+}
+
+TEST_F(InjectSourceTest, EachItemSaysWhereItCameFrom) {
+  const std::string lines = Write("d/1.jsonl", "{\"text\":\"one\"}\n\n{\"text\":\"two\"}\n");
+  const std::string file = Write("d/2.txt", "three");
+  const auto items = ReadSources({(dir_.path() / "d").string(), "four"}, "");
+  ASSERT_TRUE(items.ok()) << items.status();
+  ASSERT_EQ(items->size(), 4U);
+  EXPECT_EQ((*items)[0].origin, lines + ":1");
+  EXPECT_EQ((*items)[1].origin, lines + ":3");
+  EXPECT_EQ((*items)[2].origin, file);
+  EXPECT_EQ((*items)[3].origin, "");
+}
+
+// The server refused it after what came before had been sent, and no file was named.
+TEST_F(InjectSourceTest, WhatNoServerTakesIsNamedBeforeAnythingIsSent) {
+  Write("d/1.txt", "one");
+  const std::string bad = Write("d/2.txt", "caf\xe9");
+  for (const std::string& source : {(dir_.path() / "d").string(), bad}) {
+    const auto items = ReadSources({source}, "");
+    EXPECT_EQ(items.status().code(), absl::StatusCode::kInvalidArgument);
+    EXPECT_THAT(std::string(items.status().message()), HasSubstr(bad + " is not valid UTF-8"));
+  }
+  const auto line = ReadSources({Write("e.jsonl", "{\"text\":\"caf\xe9\"}")}, "");
+  EXPECT_THAT(std::string(line.status().message()), HasSubstr("e.jsonl:1: is not valid UTF-8"));
+  const auto empty = ReadSources({Write("e.txt", " \n")}, "");
+  EXPECT_THAT(std::string(empty.status().message()), HasSubstr("e.txt is empty"));
+}
+
+TEST_F(InjectSourceTest, AnEmptyFileOfAFolderIsSkippedAndNamed) {
+  Write("d/1.txt", "one");
+  const std::string empty = Write("d/2.txt", "");
+
+  ::testing::internal::CaptureStderr();
+  const auto items = ReadSources({(dir_.path() / "d").string()}, "");
+  const std::string said = ::testing::internal::GetCapturedStderr();
+
+  ASSERT_TRUE(items.ok()) << items.status();
+  EXPECT_EQ(items->size(), 1U);
+  EXPECT_THAT(said, HasSubstr("skipped " + empty + ": is empty"));
 }
 
 TEST_F(InjectSourceTest, NothingToInjectIsAnError) { EXPECT_FALSE(ReadSources({}, "").ok()); }

@@ -439,7 +439,6 @@ def test_no_server_exits_3():
         ("query", "Hello?", "--version=99999"),
         ("experiences", "show", "nonsense"),
         ("query", "Hello?", "--max_tokens=-1"),
-        ("inject", " "),
     ],
     ids=" ".join,
 )

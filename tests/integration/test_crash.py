@@ -2,7 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """kill -9 at every stage: what was acknowledged is kept, what was committed is committed once."""
 
+import random
 import threading
+import time
 
 import grpc
 import pytest
@@ -180,30 +182,54 @@ def test_rollback_survives_a_crash(folder):
         check_consistent(server)
 
 
+class Alternation:
+    """Rolls back to one version and the other, over and over, until the server is gone."""
+
+    def __init__(self, server):
+        self.begun = self.acknowledged = server.status().version
+        self.count = 0
+        self._server = server
+        self._thread = threading.Thread(target=self._run)
+        self._thread.start()
+
+    def _run(self):
+        while True:
+            self.begun = 3 - self.acknowledged
+            try:
+                self._server.rollback(self.begun)
+            except grpc.RpcError:
+                return  # the server was killed under it
+            self.acknowledged = self.begun
+            self.count += 1
+
+    def join(self):
+        self._thread.join(60)
+        assert not self._thread.is_alive()
+
+
 def test_killed_during_rollback(folder):
-    """Either version is right; a mixture is not."""
+    """What was acknowledged holds, or the one that was under way; a mixture does not."""
+    dice = random.Random(1)
     with Server(folder) as server:
         server.learn(fact(0))
         (second,) = server.learn(fact(1))
-        rollback = threading.Thread(target=lambda: _ignore_errors(lambda: server.rollback(1)))
-        rollback.start()
-        server.process.kill()
-        rollback.join(60)
-    with Server(folder) as server:
-        version = server.status().version
-        assert version in (1, 2)
-        expected = (
-            State.EXPERIENCE_STATE_HELD if version == 1 else State.EXPERIENCE_STATE_INTEGRATED
-        )
-        assert server.get(second).state == expected
-        check_consistent(server)
-
-
-def _ignore_errors(call):
-    try:
-        call()
-    except grpc.RpcError:
-        pass  # the server was killed under it
+    count = 0
+    for _ in range(8):
+        with Server(folder) as server:
+            rollbacks = Alternation(server)
+            time.sleep(dice.uniform(0.01, 0.2))
+            server.process.kill()
+            rollbacks.join()
+        count += rollbacks.count
+        with Server(folder) as server:
+            version = server.status().version
+            assert version in (rollbacks.acknowledged, rollbacks.begun)
+            expected = (
+                State.EXPERIENCE_STATE_HELD if version == 1 else State.EXPERIENCE_STATE_INTEGRATED
+            )
+            assert server.get(second).state == expected
+            check_consistent(server)
+    assert count > 8, "the kills came before the rollbacks"
 
 
 def test_broken_version_is_refused_and_rolled_back_on_request(folder):

@@ -72,6 +72,13 @@ def test_help_and_version():
         ("--threads=many", "--threads"),
         ("--update.max_age=soon", "--update.max_age"),
         ("--listen=0.0.0.0:0", "--allow_insecure_listen"),
+        ("--listen=nonsense", "HOST:PORT"),
+        ("--listen=127.0.0.1:99999", "HOST:PORT"),
+        ("--admin_listen=50052", "HOST:PORT"),
+        ("--data_dir=", "--data_dir"),
+        # It is within any bounds, and no drift is greater: the gate would stand open.
+        ("--gate.max_retention_kl=nan", "nan is no number"),
+        ("--update.compute_share=inf", "inf is no number"),
     ],
 )
 def test_bad_flags(tmp_path, flag, named):
@@ -85,7 +92,9 @@ def test_unknown_device(tmp_path):
 
 
 def test_model_folder_missing(tmp_path):
-    expect_failure(flags(tmp_path / "data", model=tmp_path / "nowhere"), "nowhere")
+    expect_failure(flags(tmp_path / "data", model=tmp_path / "nowhere"), "--model", "nowhere")
+    (tmp_path / "empty").mkdir()
+    expect_failure(flags(tmp_path / "data", model=tmp_path / "empty"), "--model", "config.json")
 
 
 @pytest.mark.parametrize("file", ["config.json", "tokenizer.json", "model.safetensors"])
@@ -200,7 +209,8 @@ def test_port_taken_by_something_else(tmp_path):
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         address = f"127.0.0.1:{taken.getsockname()[1]}"
-        expect_failure(flags(tmp_path / "data", listen=address), address)
+        output = expect_failure(flags(tmp_path / "data", listen=address), address, "--listen")
+        assert "TLS" not in output and "--tls" not in output
 
 
 def test_metrics_can_be_off(folder):

@@ -8,7 +8,7 @@
 
 #include <random>
 
-#include "server/text/utf8.h"
+#include "common/utf8.h"
 #include "tests/text/model_folder.h"
 
 namespace imprint::text {

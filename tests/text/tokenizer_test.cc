@@ -10,7 +10,7 @@
 #include <random>
 #include <thread>
 
-#include "server/text/utf8.h"
+#include "common/utf8.h"
 #include "tests/text/model_folder.h"
 
 namespace imprint::text {

@@ -1,12 +1,12 @@
 // Copyright 2026 The Imprint Authors
 // SPDX-License-Identifier: Apache-2.0
 
-#include "server/text/utf8.h"
+#include "common/utf8.h"
 
 #include <cstddef>
 #include <cstdint>
 
-namespace imprint::text {
+namespace imprint {
 
 bool IsValidUtf8(std::string_view text) {
   const auto byte = [&text](size_t i) { return static_cast<uint8_t>(text[i]); };
@@ -44,4 +44,4 @@ bool IsValidUtf8(std::string_view text) {
   return true;
 }
 
-}  // namespace imprint::text
+}  // namespace imprint
