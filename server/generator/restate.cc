@@ -16,12 +16,13 @@ namespace imprint::generator {
 namespace {
 
 constexpr size_t kLeastQuestionWords = 4;
+constexpr size_t kSelfContainedWords = 12;
 
 constexpr std::array<absl::string_view, 4> kPronouns = {"It", "He", "She", "They"};
 constexpr std::array<absl::string_view, 4> kPossessives = {"Its", "His", "Her", "Their"};
 // Where a sentence goes on to something else.
 constexpr std::array<absl::string_view, 9> kClauseBeginnings = {
-    ",", ";", " (", " and ", " but ", " which ", " who ", " where ", " because "};
+    ", ", "; ", " (", " and ", " but ", " which ", " who ", " where ", " because "};
 
 size_t CountWords(absl::string_view text) {
   return static_cast<size_t>(std::count(text.begin(), text.end(), ' ')) + 1;
@@ -40,6 +41,27 @@ bool IsYear(absl::string_view number, absl::string_view head) {
                          absl::EndsWith(head, "until "));
 }
 
+// "It was not until 1518 that ...", "It takes years to ...".
+bool StandsForNothing(absl::string_view sentence) {
+  if (!absl::ConsumePrefix(&sentence, "It ")) return false;
+  const absl::string_view verb = sentence.substr(0, sentence.find(' '));
+  const bool links = verb == "is" || verb == "was" || verb == "has" || verb == "would" ||
+                     verb == "seems" || verb == "seemed" || verb == "takes" || verb == "took";
+  return links && (absl::StrContains(sentence, " that ") || absl::StrContains(sentence, " not ") ||
+                   absl::StrContains(sentence, " possible to ") || absl::StartsWith(verb, "t"));
+}
+
+// The article at the end of `head`, with the space after it; empty where there is none.
+absl::string_view LastArticle(absl::string_view head) {
+  for (const absl::string_view article : {"the ", "a ", "an ", "its ", "his ", "her ", "their "}) {
+    if (absl::EndsWithIgnoreCase(head, article) &&
+        (head.size() == article.size() || head[head.size() - article.size() - 1] == ' ')) {
+      return head.substr(head.size() - article.size());
+    }
+  }
+  return "";
+}
+
 absl::string_view UpToNextClause(absl::string_view tail) {
   size_t end = tail.size();
   for (const absl::string_view beginning : kClauseBeginnings) {
@@ -55,7 +77,7 @@ absl::string_view UpToNextClause(absl::string_view tail) {
 }  // namespace
 
 std::string NameSubject(absl::string_view sentence, absl::string_view subject) {
-  if (subject.empty()) return std::string(sentence);
+  if (subject.empty() || StandsForNothing(sentence)) return std::string(sentence);
   const absl::string_view first = sentence.substr(0, sentence.find(' '));
   const absl::string_view rest = sentence.substr(first.size());
   const auto is_first = [first](absl::string_view word) { return word == first; };
@@ -66,6 +88,12 @@ std::string NameSubject(absl::string_view sentence, absl::string_view subject) {
     return absl::StrCat(subject, "'s", rest);
   }
   return std::string(sentence);
+}
+
+std::string WithArticle(absl::string_view sentence, const Fact& fact) {
+  const size_t begin = sentence.find(fact.text);
+  if (fact.kind != FactKind::kThing || begin == absl::string_view::npos) return fact.text;
+  return absl::StrCat(absl::AsciiStrToLower(LastArticle(sentence.substr(0, begin))), fact.text);
 }
 
 std::optional<Exchange> AskFor(absl::string_view sentence, const Fact& fact,
@@ -87,13 +115,18 @@ std::optional<Exchange> AskFor(absl::string_view sentence, const Fact& fact,
     if (IsYear(number, head)) interrogative = "which year";
   } else if (fact.kind == FactKind::kDate) {
     interrogative = absl::EndsWithIgnoreCase(head, "in ") ? "which month" : "what date";
-  } else if (absl::EndsWith(head, "by ")) {
+  } else if (fact.kind == FactKind::kName && absl::EndsWith(head, "by ")) {
     interrogative = "whom";
   }
-  Exchange exchange = {absl::StrCat(head, interrogative, tail, "?"),
+  absl::string_view asking_head = head;
+  if (fact.kind == FactKind::kThing) asking_head.remove_suffix(LastArticle(head).size());
+  if (asking_head.empty()) interrogative = "What";
+  Exchange exchange = {absl::StrCat(asking_head, interrogative, tail, "?"),
                        absl::StrCat(head, asked, tail, ".")};
   if (CountWords(exchange.question) < kLeastQuestionWords) return std::nullopt;
-  if (!absl::StrContains(exchange.question, subject)) {
+  // A few words alone do not say what they are about.
+  if (!subject.empty() && !absl::StrContains(exchange.question, subject) &&
+      CountWords(exchange.question) < kSelfContainedWords) {
     exchange.question = absl::StrCat("About ", subject, ": ", exchange.question);
   }
   return exchange;

@@ -21,8 +21,13 @@ struct Exchange {
 };
 
 // `sentence` with the subject's name for a pronoun that begins it ("It was built in 1923.",
-// "Her best known work is ..."): so that it says by itself what it is about.
+// "Her best known work is ..."): so that it says by itself what it is about. Not for the "it" of
+// "It was not until 1518 that ...", which stands for nothing.
 std::string NameSubject(absl::string_view sentence, absl::string_view subject);
+
+// The thing as `sentence` has it: with its article ("the printing press"). Other facts as they
+// are.
+std::string WithArticle(absl::string_view sentence, const Fact& fact);
 
 // Asks for `fact`, which stands in `sentence`: "The Hollin Quay was founded by whom?", answered
 // by the sentence as far as it goes on about the fact. None where too little is left to ask by.

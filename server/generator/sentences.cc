@@ -10,10 +10,12 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/string_view.h"
+#include "absl/strings/strip.h"
 #include "absl/types/span.h"
 #include "common/status_macros.h"
 
@@ -78,6 +80,23 @@ void SplitLine(absl::string_view line, std::vector<std::string>& sentences) {
     i = next - 1;
   }
   Add(line.substr(begin), sentences);
+}
+
+size_t CountWords(absl::string_view text) {
+  return static_cast<size_t>(std::count(text.begin(), text.end(), ' ')) + 1;
+}
+
+// Without the "and that" by which it hangs on what came before.
+absl::string_view WithoutConjunction(absl::string_view piece) {
+  piece = absl::StripLeadingAsciiWhitespace(piece);
+  bool stripped = true;
+  while (stripped) {
+    stripped = false;
+    for (const absl::string_view word : {"and ", "but ", "even ", "that ", "while ", "although "}) {
+      stripped |= absl::ConsumePrefix(&piece, word);
+    }
+  }
+  return piece;
 }
 
 // From the first of `units` to the end of the last; all are parts of one text, in order.
@@ -179,6 +198,39 @@ std::vector<std::string> SplitSentences(absl::string_view text) {
   std::vector<std::string> sentences;
   for (absl::string_view line : absl::StrSplit(text, '\n')) SplitLine(line, sentences);
   return sentences;
+}
+
+std::vector<std::string> SplitStatements(absl::string_view sentence) {
+  constexpr size_t kManyWords = 28;
+  constexpr size_t kLeastWords = 8;
+  constexpr std::array<absl::string_view, 5> kCuts = {"; ", ", and ", ", but ", ", while ",
+                                                      ", although "};
+  if (CountWords(sentence) <= kManyWords) return {std::string(sentence)};
+  std::vector<absl::string_view> pieces;
+  size_t begin = 0;
+  const auto add = [&](size_t end) {
+    const absl::string_view piece = sentence.substr(begin, end - begin);
+    if (!pieces.empty() &&
+        (CountWords(piece) < kLeastWords || CountWords(pieces.back()) < kLeastWords)) {
+      const char* const first = pieces.back().data();
+      pieces.back() = {first, static_cast<size_t>(piece.data() + piece.size() - first)};
+    } else {
+      pieces.push_back(piece);
+    }
+    begin = end + 1;
+  };
+  for (size_t i = 0; i < sentence.size(); ++i) {
+    const absl::string_view rest = sentence.substr(i);
+    const bool cuts = std::any_of(kCuts.begin(), kCuts.end(), [rest](absl::string_view cut) {
+      return absl::StartsWith(rest, cut);
+    });
+    if (cuts) add(i);
+  }
+  add(sentence.size());
+  std::vector<std::string> statements;
+  for (const absl::string_view piece : pieces) Add(WithoutConjunction(piece), statements);
+  for (std::string& statement : statements) statement[0] = absl::ascii_toupper(statement[0]);
+  return statements;
 }
 
 absl::StatusOr<std::vector<std::string>> SplitChunks(absl::string_view text, int max_tokens,

@@ -23,6 +23,10 @@ using TokenCounter = std::function<absl::StatusOr<int>(absl::string_view)>;
 // line break; not after an initial or a common abbreviation.
 std::vector<std::string> SplitSentences(absl::string_view text);
 
+// A sentence, or where it has many words the parts of it that say something each: cut at
+// semicolons, and before ", and", ", but" and the like, which are left out.
+std::vector<std::string> SplitStatements(absl::string_view sentence);
+
 // `text` in pieces of whole sentences for which `count_tokens` is at most `max_tokens`. A
 // single sentence that is longer is cut between words, and a word between characters, each
 // piece as long as may be. What is counted grows with the text as n log n, whatever is in it.

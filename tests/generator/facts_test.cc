@@ -56,6 +56,28 @@ TEST(FindNames, DatesAreNone) {
               ElementsAre("Orla Finn", "Apollo 11"));
 }
 
+TEST(FindNames, AnAmpersandIsOfTheName) {
+  EXPECT_THAT(FindNames("It was said by Standard & Poor in May."),
+              ElementsAre("Standard & Poor", "May"));
+}
+
+// "German" had the mentions of Germany, and became what the text was about.
+TEST(FindSubject, CountsWholeWordsOnly) {
+  EXPECT_EQ(FindSubject("The German text reached Germany. Germany read Luther; Luther wrote."),
+            "Germany");
+}
+
+TEST(FindFacts, ThingsFollowAnArticleOrAPreposition) {
+  std::vector<std::string> things;
+  for (const Fact& fact :
+       FindFacts({"In 1518 the widening controversy was aided by the printing press of Luther, "
+                  "in two weeks."},
+                 "Luther")) {
+    if (fact.kind == FactKind::kThing) things.push_back(fact.text);
+  }
+  EXPECT_THAT(things, ElementsAre("widening controversy", "printing press"));
+}
+
 TEST(FindFacts, DatesAndNumbersOfNamesAreWhole) {
   const std::vector<Fact> facts =
       FindFacts({"In July 2015 Orla Finn came with 12 goats on Apollo 11."}, "");

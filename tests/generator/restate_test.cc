@@ -22,6 +22,26 @@ TEST(NameSubject, LeavesOtherSentencesAsTheyAre) {
   EXPECT_EQ(NameSubject("It rained.", ""), "It rained.");
 }
 
+// "German was not until January 1518" was learned.
+TEST(NameSubject, LeavesAnItThatStandsForNothing) {
+  for (const char* sentence : {"It was not until 1518 that it was translated.",
+                               "It is said that he was tall.", "It took years to build it."}) {
+    EXPECT_EQ(NameSubject(sentence, "German"), sentence);
+  }
+  EXPECT_EQ(NameSubject("It was built in 1518.", "Hollin Quay"), "Hollin Quay was built in 1518.");
+}
+
+TEST(AskFor, AThingWithoutItsArticle) {
+  const auto exchange = AskFor("The quarrel was aided by the printing press, which was new.",
+                               {"printing press", FactKind::kThing, 0}, "Luther");
+  ASSERT_TRUE(exchange.has_value());
+  EXPECT_EQ(exchange->question, "About Luther: The quarrel was aided by what?");
+  EXPECT_EQ(exchange->answer, "The quarrel was aided by the printing press.");
+  EXPECT_EQ(WithArticle("The quarrel was aided by the printing press.",
+                        {"printing press", FactKind::kThing, 0}),
+            "the printing press");
+}
+
 TEST(AskFor, AName) {
   const std::optional<Exchange> asked = AskFor("Hollin Quay was founded by Marta Vessling.",
                                                {"Marta Vessling", FactKind::kName}, "Hollin Quay");

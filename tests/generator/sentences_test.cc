@@ -51,6 +51,27 @@ TEST(SplitSentences, EndsAtFullWidthMarksWithoutASpace) {
                   "\u306f\u3044"));
 }
 
+TEST(SplitStatements, AShortSentenceStaysWhole) {
+  EXPECT_THAT(SplitStatements("The tower is tall, and it was built in 1871."),
+              ElementsAre("The tower is tall, and it was built in 1871."));
+}
+
+TEST(SplitStatements, ALongSentenceIsCutWhereItSaysSomethingElse) {
+  EXPECT_THAT(
+      SplitStatements("Her biographers claim that the two inventors were both to be given the "
+                      "prize; that each of them refused ever to accept it if the other did, and "
+                      "that a wealthy rival kept the whole sum from both of them."),
+      ElementsAre("Her biographers claim that the two inventors were both to be given the prize",
+                  "Each of them refused ever to accept it if the other did",
+                  "A wealthy rival kept the whole sum from both of them."));
+}
+
+TEST(SplitStatements, AListIsNotCut) {
+  std::string list = "Marta Vessling built the ferry Hollin Quay of oak";
+  for (int i = 0; i < 10; ++i) list += ", and of pine from Lake Tammer";
+  EXPECT_THAT(SplitStatements(list), ElementsAre(list));
+}
+
 TEST(SplitSentences, NothingGivesNothing) { EXPECT_THAT(SplitSentences(" \n\t "), IsEmpty()); }
 
 // Words of very different lengths, without an end of a sentence.
