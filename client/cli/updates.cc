@@ -170,7 +170,9 @@ void AddUpdates(CLI::App& app, Command& command) {
 
   auto wait = std::make_shared<bool>(false);
   CLI::App* run = verb->add_subcommand("run", "train all that is accepted by now");
-  run->add_flag("--wait", *wait, "return when all of it is integrated, or cannot be (exit code 1)");
+  run->add_flag("--wait", *wait,
+                "return when all of it is integrated, or cannot be (exit code 1); what was held or "
+                "quarantined before is named, not waited for");
   run->callback([&command, wait] {
     command.run = [&command, wait] { return *wait ? RunAndWait(command) : RunNow(command); };
   });

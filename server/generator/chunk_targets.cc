@@ -125,14 +125,14 @@ absl::Status ChunkTargets::AddRestatements() {
 }
 
 absl::StatusOr<std::vector<std::string>> ChunkTargets::AddAnswers(bool hold_out_probes) {
-  const int share = std::max(1, budget_ / kRestatementShare);
-  if (Wants("reply")) {
-    std::vector<std::string> clozes;
-    for (Exchange& cloze : writer_.Clozes(share)) clozes.push_back(std::move(cloze.question));
-    IMPRINT_RETURN_IF_ERROR(AddTelling("reply", clozes));
-  }
   if (Wants("open")) {
-    IMPRINT_RETURN_IF_ERROR(AddTelling("open", writer_.OpenQuestions(std::max(1, share / 2))));
+    const std::vector<std::string> open =
+        writer_.OpenQuestions(std::max(1, budget_ / kRestatementShare / 2));
+    IMPRINT_ASSIGN_OR_RETURN(auto answers, Answers(open));
+    IMPRINT_ASSIGN_OR_RETURN(const std::vector<size_t> telling, KeepTelling(open, answers));
+    for (const size_t i : telling) {
+      IMPRINT_RETURN_IF_ERROR(drafts_.AddAnswered("open", open[i], answers[i]));
+    }
   }
 
   const int kinds = (Wants("quote") ? 1 : 0) + (Wants("question") ? 1 : 0);
@@ -170,16 +170,6 @@ absl::StatusOr<std::vector<std::string>> ChunkTargets::AddAnswers(bool hold_out_
   // A text about which the model can ask nothing is still to be measured.
   if (hold_out_probes && held_out.empty()) held_out = writer_.OpenQuestions(1);
   return held_out;
-}
-
-absl::Status ChunkTargets::AddTelling(absl::string_view kind,
-                                      const std::vector<std::string>& questions) {
-  IMPRINT_ASSIGN_OR_RETURN(auto answers, Answers(questions));
-  IMPRINT_ASSIGN_OR_RETURN(const std::vector<size_t> telling, KeepTelling(questions, answers));
-  for (const size_t i : telling) {
-    IMPRINT_RETURN_IF_ERROR(drafts_.AddAnswered(kind, questions[i], answers[i]));
-  }
-  return absl::OkStatus();
 }
 
 absl::StatusOr<std::vector<std::vector<int32_t>>> ChunkTargets::Answers(

@@ -44,8 +44,6 @@ class ChunkTargets {
  private:
   bool Wants(absl::string_view kind) const;
   int CountTokens(absl::string_view text) const;
-  // The questions that the teacher's answer to tells of the chunk.
-  absl::Status AddTelling(absl::string_view kind, const std::vector<std::string>& questions);
   absl::StatusOr<std::vector<std::vector<int32_t>>> Answers(
       const std::vector<std::string>& questions) const;
   // Cuts the answers to their first sentence; gives the questions whose answers tell of the

@@ -177,9 +177,9 @@ bool IsFunctionWord(absl::string_view word) {
 // Words that a thing follows.
 bool AnnouncesThing(absl::string_view word) {
   static const auto* words = new std::set<absl::string_view>{
-      "a",     "an",   "the", "its",  "his",  "her",   "their", "our",  "this", "these",
-      "of",    "in",   "on",  "at",   "for",  "from",  "by",    "with", "as",   "into",
-      "about", "such", "any", "each", "some", "every", "like",  "via",  "per",  "through"};
+      "a",    "an",  "the",  "its",  "his",   "her",  "their", "our",  "this",   "these",
+      "of",   "in",  "on",   "at",   "for",   "from", "by",    "with", "into",   "about",
+      "such", "any", "each", "some", "every", "like", "via",   "per",  "through"};
   return words->contains(absl::AsciiStrToLower(word));
 }
 

@@ -23,8 +23,8 @@ namespace imprint::generator {
 
 // What target sentences are made of, beside the caller's own; generator/README.md says what
 // each is and what it is worth.
-inline constexpr std::array<const char*, 9> kTargetKinds = {
-    "passage", "sentence", "rewrite", "recital", "cloze", "reply", "open", "question", "quote"};
+inline constexpr std::array<const char*, 8> kTargetKinds = {
+    "passage", "sentence", "rewrite", "recital", "cloze", "open", "question", "quote"};
 
 struct GeneratorOptions {
   // Those of kTargetKinds that are made (--generator.kinds).

@@ -124,6 +124,8 @@ std::optional<Exchange> AskFor(absl::string_view sentence, const Fact& fact,
   Exchange exchange = {absl::StrCat(asking_head, interrogative, tail, "?"),
                        absl::StrCat(head, asked, tail, ".")};
   if (CountWords(exchange.question) < kLeastQuestionWords) return std::nullopt;
+  exchange.question[0] = absl::ascii_toupper(exchange.question[0]);
+  exchange.answer[0] = absl::ascii_toupper(exchange.answer[0]);
   // A few words alone do not say what they are about.
   if (!subject.empty() && !absl::StrContains(exchange.question, subject) &&
       CountWords(exchange.question) < kSelfContainedWords) {
