@@ -150,6 +150,7 @@ absl::Status App::StartLearning() {
       .gate = gate_.get(),
       .retention = [this](const auto& cancelled) { return retention_->Get(cancelled); },
       .replay_share = options_.distiller.replay_share,
+      .min_replay = options_.distiller.min_replay,
       .rebuild = options_.rebuild,
       .metrics = metrics_.update(),
       .clock = clock_,

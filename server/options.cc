@@ -227,6 +227,8 @@ void AddUpdateFlags(CLI::App* app, ServerOptions* options) {
              "share of the model's blocks that are changed, from the last one down");
   update.Add("--update.learning_rate", options->distiller.learning_rate, 1e-9, 1,
              "highest learning rate");
+  update.Add("--update.continue_rate", options->distiller.continue_rate, 1e-3, 1,
+             "share of it for a job that goes on from what was learned before");
   update.Add("--update.batch_tokens", options->distiller.batch_tokens, 1, kMaxInt,
              "tokens of one training step");
   update.Add("--update.epochs", options->distiller.max_epochs, 1, 10000,
@@ -236,11 +238,15 @@ void AddUpdateFlags(CLI::App* app, ServerOptions* options) {
   update.Add("--update.max_steps", options->distiller.max_steps, 0, kMaxInt,
              "... and never more steps than these; 0: no limit");
   update.Add("--update.retention_share", options->distiller.retention_share, 0, 100,
-             "retention tokens for each new target token");
+             "retention tokens for each new target token ...");
+  update.Add("--update.min_retention_tokens", options->distiller.min_retention_tokens, 0, kMaxInt,
+             "... but at least so many in a pass, as far as there are texts");
   update.Add("--update.retention_weight", options->distiller.retention_weight, 0, 100,
              "weight of the loss on retention tokens beside 1 on new target tokens");
   update.Add("--update.replay_share", options->distiller.replay_share, 0, 100,
-             "replayed target sentences for each new one");
+             "replayed target sentences for each new one ...");
+  update.Add("--update.min_replay", options->distiller.min_replay, 0, kMaxInt,
+             "... but at least so many, where there are as many earlier ones");
   update.Add("--update.focus", options->distiller.focus, 0, 1,
              "share of the loss spread by how much the context says on each token");
   update.Add("--update.learned_kl", options->distiller.learned_kl, 0, 100,

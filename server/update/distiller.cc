@@ -103,8 +103,9 @@ model::Adapter SetRequiresGrad(model::Adapter adapter, bool requires_grad) {
 class Training {
  public:
   Training(const DistillerOptions& options, const model::Weights& base, engine::ComputeShare* share,
-           model::Adapter adapter, Material material)
+           model::Adapter adapter, Material material, double highest_rate)
       : options_(options),
+        highest_rate_(highest_rate),
         base_(base),
         share_(share),
         adapter_(SetRequiresGrad(std::move(adapter), true)),
@@ -177,13 +178,18 @@ class Training {
     return std::clamp<int64_t>(tokens / options_.small_job_steps, least, options_.batch_tokens);
   }
 
-  // As many texts as make `retention_share` tokens for each target token of the epoch.
+  // As many texts as make `retention_share` tokens for each target token of the epoch, and
+  // `min_retention_tokens`, though none twice for that.
   std::vector<size_t> DrawRetention(const std::vector<size_t>& targets) {
     std::vector<size_t> drawn;
     if (retention_.empty()) return drawn;
     double wanted = 0;
     for (const size_t i : targets) wanted += static_cast<double>(targets_[i].item.target.size());
     wanted *= options_.retention_share;
+    double all = 0;
+    for (const TrainingSentence& text : retention_)
+      all += static_cast<double>(text.item.target.size());
+    wanted = std::max(wanted, std::min<double>(options_.min_retention_tokens, all));
     while (wanted > 0) {
       drawn.push_back(retention_deck_.Next());
       wanted -= static_cast<double>(retention_[drawn.back()].item.target.size());
@@ -196,7 +202,7 @@ class Training {
     const double cosine = 0.5 * (1 + std::cos(std::numbers::pi * done));
     const double decayed = kFinalLearningRate + (1 - kFinalLearningRate) * cosine;
     const double warm = (progress_.step + 1) / static_cast<double>(options_.warmup_steps + 1);
-    return options_.learning_rate * std::min(warm, 1.0) * decayed;
+    return highest_rate_ * std::min(warm, 1.0) * decayed;
   }
 
   // Loss, gradient, check, step.
@@ -234,6 +240,7 @@ class Training {
   }
 
   const DistillerOptions& options_;
+  const double highest_rate_;
   const model::Weights& base_;
   engine::ComputeShare* const share_;
   model::Adapter adapter_;
@@ -303,7 +310,8 @@ absl::StatusOr<DistillResult> Distiller::Train(
                                  ? model::Adapter::Make(base_->config, base_->placement, rank,
                                                         options_.alpha, options_.seed, first_layer)
                                  : start->Clone();
-    result = Training(options_, *base_, share_, std::move(adapter), std::move(material))
+    const double rate = options_.learning_rate * (start == nullptr ? 1 : options_.continue_rate);
+    result = Training(options_, *base_, share_, std::move(adapter), std::move(material), rate)
                  .Run(progress, cancelled);
   });
   if (absl::IsResourceExhausted(guarded)) {

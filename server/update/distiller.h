@@ -36,6 +36,9 @@ struct DistillerOptions {
   // moves (README.md).
   double upper_blocks = 0.67;
   double learning_rate = 1e-3;  // (--update.learning_rate)
+  // Share of it that a job takes which goes on from a learned adapter (--update.continue_rate):
+  // so one fact after another does not add up to drift.
+  double continue_rate = 0.7;
   int warmup_steps = 5;
   double clip_norm = 1.0;
   double beta1 = 0.9;
@@ -56,12 +59,17 @@ struct DistillerOptions {
   int max_steps = 0;
   // Retention tokens for each new target token (--update.retention_share).
   double retention_share = 0.75;
+  // ... and at least so many in a pass, as far as there are texts
+  // (--update.min_retention_tokens): a job of one fact would be held in place by hardly any.
+  int min_retention_tokens = 2500;
   // Weight of the loss on retention text beside 1 on target tokens (--update.retention_weight):
   // more holds the model in place at no cost in time.
   double retention_weight = 4.0;
   // Replayed target sentences of earlier experiences for each new one, all earlier ones
   // together (--update.replay_share).
   double replay_share = 1.0;
+  // ... and at least so many (--update.min_replay), for the sake of small jobs.
+  int min_replay = 64;
   // Share of the loss on target tokens that is spread by how much the context says on each:
   // names and numbers are few among words that the base would have said too (--update.focus).
   double focus = 0.5;

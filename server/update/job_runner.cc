@@ -271,13 +271,14 @@ class JobRun {
     int64_t tokens = 0;
     for (const store::TargetRecord& target : targets_) tokens += target.target_ids_size();
     job_.mutable_report()->set_target_tokens(tokens);
-    const double budget = std::ceil(deps_.replay_share * static_cast<double>(targets_.size()));
+    const double shared = std::ceil(deps_.replay_share * static_cast<double>(targets_.size()));
+    const double budget = std::max(shared, static_cast<double>(deps_.min_replay));
     const ReplayOrder order = job_.kind() == store::STORED_JOB_KIND_REBUILD
                                   ? ReplayOrder::kDrawn
                                   : ReplayOrder::kMostForgottenFirst;
     IMPRINT_ASSIGN_OR_RETURN(
-        replay_, ChooseReplay(*deps_.store, earlier_, static_cast<size_t>(std::max(budget, 0.0)),
-                              SeedOf(targets_), order));
+        replay_,
+        ChooseReplay(*deps_.store, earlier_, static_cast<size_t>(budget), SeedOf(targets_), order));
     return absl::OkStatus();
   }
 

@@ -39,7 +39,9 @@ struct UpdaterDeps {
   std::function<absl::StatusOr<const generator::RetentionText*>(
       const std::function<bool()>& cancelled)>
       retention;
+  // As in DistillerOptions, whose defaults these are not: both are to be given.
   double replay_share = 1.0;
+  int min_replay = 0;
   RebuildOptions rebuild;
   metrics::UpdateMetrics* metrics;
   const Clock* clock;

@@ -161,6 +161,43 @@ TEST_F(DistillerTest, LearnsTargetsAndKeepsTheRest) {
   EXPECT_LT(kept, 0.5 * lost);
 }
 
+TEST_F(DistillerTest, ASmallJobIsHeldByAsManyTextsAsThereAre) {
+  options_.max_epochs = 1;
+  options_.retention_share = 0;
+  options_.min_retention_tokens = 0;
+  ASSERT_TRUE(Train(Input()).ok());
+  const int64_t without = progress_.back().tokens;
+  options_.min_retention_tokens = 1'000'000;
+  ASSERT_TRUE(Train(Input()).ok());
+
+  // Once each, however many tokens are wanted.
+  size_t retention = 0;
+  for (const store::TargetRecord& text : retention_) {
+    retention += static_cast<size_t>(text.student_prompt_ids_size() + text.target_ids_size());
+  }
+  const int64_t added = progress_.back().tokens - without;
+  EXPECT_GT(added, static_cast<int64_t>(retention) / 2) << "prompts that are shared count once";
+  EXPECT_LT(added, 2 * static_cast<int64_t>(retention));
+}
+
+TEST_F(DistillerTest, GoesOnFromAnAdapterInSmallerSteps) {
+  options_.max_epochs = 2;
+  const auto first = Train(Input());
+  ASSERT_TRUE(first.ok());
+  const auto moved = [&](double continue_rate) {
+    options_.continue_rate = continue_rate;
+    const auto second = Train(Input(), first->adapter.get());
+    EXPECT_TRUE(second.ok()) << second.status();
+    double sum = 0;
+    const auto before = first->adapter->Parameters(), after = second->adapter->Parameters();
+    for (size_t i = 0; i < before.size(); ++i) {
+      sum += (after[i] - before[i]).abs().sum().item<double>();
+    }
+    return sum;
+  };
+  EXPECT_LT(moved(0.1), 0.5 * moved(1));
+}
+
 TEST_F(DistillerTest, LowerBlocksStayAsTheyAre) {
   options_.max_epochs = 1;
   options_.upper_blocks = 0.5;

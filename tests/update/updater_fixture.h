@@ -94,6 +94,7 @@ class Server {
                            return &retention_;
                          },
                      .replay_share = 1,
+                     .min_replay = min_replay_,
                      .rebuild = rebuild_,
                      .metrics = metrics_.update(),
                      .clock = clock_,
@@ -194,6 +195,7 @@ class Server {
   TrainFn train_;  // in place of learner_; set before Start
   SchedulerOptions options_;
   RebuildOptions rebuild_;
+  int min_replay_ = 0;
   Listener on_job;  // set before Start
   metrics::Metrics metrics_;
   fakes::FakeEngine engine_{fakes::LogProbOfKnowledge};

@@ -107,6 +107,23 @@ TEST_F(UpdaterTest, NextJobContinuesTheAdapterAndReplaysTheEarlier) {
   EXPECT_TRUE(server_->Jobs()[1].report().has_earlier_efficacy());
 }
 
+TEST_F(UpdaterTest, ASmallJobReplaysMoreThanItsShare) {
+  server_->min_replay_ = 3;
+  Start();
+  const std::vector<int64_t> earlier = server_->Inject(4);
+  RunNow();
+  ASSERT_TRUE(server_->AwaitState(1, kCommitted));
+  server_->Inject(1);
+
+  RunNow();
+
+  ASSERT_TRUE(server_->AwaitState(2, kCommitted));
+  const auto trainings = learner().trainings();
+  ASSERT_EQ(trainings.size(), 2u);
+  EXPECT_EQ(trainings[1].targets.size(), 1u);
+  EXPECT_EQ(trainings[1].replayed.size(), 3u);
+}
+
 TEST_F(UpdaterTest, RunWaitsForGenerationSoThatAllShareOneJob) {
   Start();
   const int64_t ready = server_->Inject(1)[0];
