@@ -177,7 +177,7 @@ TEST_F(DistillerTest, ASmallJobIsHeldByAsManyTextsAsThereAre) {
   }
   const int64_t added = progress_.back().tokens - without;
   EXPECT_GT(added, static_cast<int64_t>(retention) / 2) << "prompts that are shared count once";
-  EXPECT_LT(added, 2 * static_cast<int64_t>(retention));
+  EXPECT_LT(added, 10 * static_cast<int64_t>(retention)) << "prompts count in each batch";
 }
 
 TEST_F(DistillerTest, GoesOnFromAnAdapterInSmallerSteps) {
