@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "CLI/CLI.hpp"
+#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
@@ -240,13 +241,13 @@ void AddUpdateFlags(CLI::App* app, ServerOptions* options) {
   update.Add("--update.retention_share", options->distiller.retention_share, 0, 100,
              "retention tokens for each new target token ...");
   update.Add("--update.min_retention_tokens", options->distiller.min_retention_tokens, 0, kMaxInt,
-             "... but at least so many in a pass, as far as there are texts");
+             "... but, unless that is 0, at least so many in a pass, as far as there are texts");
   update.Add("--update.retention_weight", options->distiller.retention_weight, 0, 100,
              "weight of the loss on retention tokens beside 1 on new target tokens");
   update.Add("--update.replay_share", options->distiller.replay_share, 0, 100,
              "replayed target sentences for each new one ...");
   update.Add("--update.min_replay", options->distiller.min_replay, 0, kMaxInt,
-             "... but at least so many, where there are as many earlier ones");
+             "... but, unless that is 0, at least so many, where there are as many");
   update.Add("--update.focus", options->distiller.focus, 0, 1,
              "share of the loss spread by how much the context says on each token");
   update.Add("--update.learned_kl", options->distiller.learned_kl, 0, 100,
@@ -280,9 +281,11 @@ void AddUpdateFlags(CLI::App* app, ServerOptions* options) {
 bool HasPort(absl::string_view address) {
   if (absl::StartsWith(address, "unix:")) return true;
   const size_t colon = address.rfind(':');
+  if (colon == absl::string_view::npos || colon == 0) return false;
+  const absl::string_view digits = address.substr(colon + 1);
   int port = 0;
-  return colon != absl::string_view::npos && colon > 0 &&
-         absl::SimpleAtoi(address.substr(colon + 1), &port) && port >= 0 && port <= 65535;
+  return std::all_of(digits.begin(), digits.end(), absl::ascii_isdigit) &&
+         absl::SimpleAtoi(digits, &port) && port <= 65535;
 }
 
 // What no single flag can tell; empty: all is well.

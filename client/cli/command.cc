@@ -44,7 +44,7 @@ std::string VersionName(const std::string& word) {
 CLI::Validator NotNegative() {
   return CLI::Validator(
       [](std::string& word) {
-        return word.find('-') == std::string::npos ? std::string() : word + " is below 0";
+        return word.empty() || word.front() != '-' ? std::string() : word + " is below 0";
       },
       "");
 }

@@ -36,9 +36,12 @@ struct InjectFlags {
 absl::Status SetTtl(const std::string& word, v1::InjectContextRequest& request) {
   if (word.empty()) return absl::OkStatus();
   absl::Duration ttl;
-  if (!absl::ParseDuration(word, &ttl) || ttl <= absl::ZeroDuration()) {
+  constexpr int64_t kHoursOfACentury = 876'600;
+  if (!absl::ParseDuration(word, &ttl) || ttl <= absl::ZeroDuration() ||
+      ttl > absl::Hours(kHoursOfACentury)) {
     return absl::InvalidArgumentError(
-        absl::StrCat("--ttl is \"", word, "\"; give a duration such as 90s, 30m or 720h"));
+        absl::StrCat("--ttl is \"", word,
+                     "\"; give a duration such as 90s, 30m or 720h, of at most a hundred years"));
   }
   *request.mutable_ttl() =
       google::protobuf::util::TimeUtil::MicrosecondsToDuration(absl::ToInt64Microseconds(ttl));

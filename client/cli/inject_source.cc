@@ -36,12 +36,12 @@ constexpr absl::string_view kMessageKeys[] = {"role", "content"};
 constexpr absl::string_view kTargetKeys[] = {"question", "answer", "text"};
 constexpr absl::string_view kProbeKeys[] = {"question", "expected_answer"};
 
-// INVALID_ARGUMENT when no server would take the text.
+bool IsBlank(absl::string_view text) { return absl::StripAsciiWhitespace(text).empty(); }
+
+// No server would take it: NOT_FOUND when it is empty, INVALID_ARGUMENT when it is not UTF-8.
 absl::StatusOr<SourceItem> TextItem(std::string origin, std::string text) {
   const std::string where = origin.empty() ? "the text" : origin;
-  if (absl::StripAsciiWhitespace(text).empty()) {
-    return absl::InvalidArgumentError(absl::StrCat(where, " is empty"));
-  }
+  if (IsBlank(text)) return absl::NotFoundError(absl::StrCat(where, " is empty"));
   if (!IsValidUtf8(text)) {
     return absl::InvalidArgumentError(absl::StrCat(where, " is not valid UTF-8"));
   }
@@ -109,7 +109,8 @@ std::string ReadAll(std::istream& in) {
   return std::string(std::istreambuf_iterator<char>(in), {});
 }
 
-// NOT_FOUND when the file cannot be read; INVALID_ARGUMENT when it or a line of it is wrong.
+// NOT_FOUND when the file cannot be read or is empty; INVALID_ARGUMENT when it or a line of it
+// is wrong.
 absl::Status ReadFile(const fs::path& path, Items& items) {
   std::ifstream file(path, std::ios::binary);
   if (!file) {
@@ -165,22 +166,12 @@ void FindFiles(const fs::path& folder, std::vector<fs::path>& files) {
   if (error) SaySkipped(folder, error);
 }
 
-// An empty file of a folder holds nothing that could be lost.
-bool IsEmptyFile(const fs::path& file) {
-  std::error_code error;
-  return fs::file_size(file, error) == 0 && !error;
-}
-
 absl::Status ReadFolder(const fs::path& folder, Items& items) {
   std::vector<fs::path> files;
   FindFiles(folder, files);
   std::sort(files.begin(), files.end());
   const size_t before = items.size();
   for (const fs::path& file : files) {
-    if (IsEmptyFile(file)) {
-      std::cerr << "imprint: skipped " << file.string() << ": is empty\n";
-      continue;
-    }
     const absl::Status status = ReadFile(file, items);
     if (absl::IsNotFound(status)) {
       std::cerr << "imprint: skipped: " << status.message() << "\n";
@@ -206,7 +197,7 @@ absl::StatusOr<v1::InjectContextRequest> ParseItem(absl::string_view json) {
   const nlohmann::json object = nlohmann::json::parse(json, nullptr, /*allow_exceptions=*/false);
   if (!object.is_object()) {
     return absl::InvalidArgumentError(IsValidUtf8(ToStd(json)) ? "not a JSON object"
-                                                        : "is not valid UTF-8");
+                                                               : "is not valid UTF-8");
   }
   IMPRINT_RETURN_IF_ERROR(CheckKeys(object, kItemKeys));
   if (object.contains("text") && object.contains("messages")) {
@@ -225,6 +216,7 @@ absl::StatusOr<v1::InjectContextRequest> ParseItem(absl::string_view json) {
   IMPRINT_ASSIGN_OR_RETURN(const auto messages, TakeObjects(object, "messages"));
   if (object.contains("text")) {
     IMPRINT_RETURN_IF_ERROR(Take(object, "text", request.mutable_content()->mutable_text()));
+    if (IsBlank(request.content().text())) return absl::InvalidArgumentError("\"text\" is empty");
   } else if (messages.empty()) {
     return absl::InvalidArgumentError("neither \"text\" nor \"messages\"");
   }

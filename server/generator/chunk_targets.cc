@@ -20,7 +20,7 @@ namespace {
 constexpr int kPassageTokens = 96;
 // Questions asked of the model whatever the budget, and once more where some are kept apart.
 constexpr int kLeastQuestions = 2;
-// Each kind that restates the text may take this part of the budget.
+// Each kind that restates the text may take this part of the budget, clozes twice.
 constexpr int kRestatementShare = 5;
 
 // An answer of the model's up to the end of its first sentence: what it goes on to say is
@@ -116,7 +116,9 @@ absl::Status ChunkTargets::AddRestatements() {
     }
   }
   if (Wants("cloze")) {
-    for (const Exchange& cloze : writer_.Clozes(2 * share)) {
+    // Twice the share where as much is left then for questions and what is open.
+    const int room = budget_ + callers_ - static_cast<int>(drafts_.size()) - 2 * share;
+    for (const Exchange& cloze : writer_.Clozes(std::clamp(room, share, 2 * share))) {
       if (CountTokens(cloze.answer) > kPassageTokens) continue;
       IMPRINT_RETURN_IF_ERROR(drafts_.AddChat("cloze", cloze.question, cloze.answer));
     }

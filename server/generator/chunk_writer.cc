@@ -127,7 +127,8 @@ std::vector<Exchange> ChunkWriter::Recitals(int count) const {
   const size_t named = recitals.size();
   std::vector<Exchange> of_things;
   for (const Fact& fact : facts_) {
-    if (fact.kind != FactKind::kThing) continue;
+    // One word, as "time", may be anything.
+    if (fact.kind != FactKind::kThing || !absl::StrContains(fact.text, ' ')) continue;
     const std::string& statement = statements_[static_cast<size_t>(fact.sentence)];
     const std::vector<std::string> requests = RecitalRequests(WithArticle(statement, fact));
     of_things.push_back({requests[of_things.size() % requests.size()], statement});

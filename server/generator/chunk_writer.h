@@ -54,6 +54,9 @@ class ChunkWriter {
   absl::StatusOr<std::vector<std::string>> Continue(const std::vector<std::string>& prompts,
                                                     int max_tokens, float temperature,
                                                     uint64_t seed);
+  // The statement that the question is most about; none where that is not more than half of its
+  // words, or it cannot be understood alone.
+  const std::string* AnswerTo(absl::string_view question) const;
 
   engine::Engine& engine_;
   const engine::SharedVersion base_;
@@ -61,10 +64,6 @@ class ChunkWriter {
   const std::string chunk_;
   const uint64_t seed_;
   const std::function<bool()>& cancelled_;
-
-  // The statement that the question is most about; none where that is less than half of its
-  // words, or it cannot be understood alone.
-  const std::string* AnswerTo(absl::string_view question) const;
 
   std::vector<std::string> sentences_;
   std::string subject_;

@@ -160,6 +160,27 @@ std::vector<Fact> NumbersOf(absl::string_view sentence) {
   return numbers;
 }
 
+// Dashes and quotation marks beyond ASCII, U+2010 to U+203F: no letters.
+constexpr absl::string_view kGeneralPunctuation = "\xE2\x80";
+
+bool IsLetterByte(char c) {
+  return absl::ascii_isalnum(c) || c == '-' || static_cast<unsigned char>(c) >= 0x80;
+}
+
+// Whether a word that follows `before` is a whole one.
+bool EndsApart(absl::string_view before) {
+  constexpr size_t kMarkBytes = 3;
+  if (before.empty() || !IsLetterByte(before.back())) return true;
+  return before.size() >= kMarkBytes &&
+         absl::StartsWith(before.substr(before.size() - kMarkBytes), kGeneralPunctuation);
+}
+
+// Whether a word that `after` follows is.
+bool BeginsApart(absl::string_view after) {
+  return after.empty() || !IsLetterByte(after.front()) ||
+         absl::StartsWith(after, kGeneralPunctuation);
+}
+
 // Small words that are part of no thing, and verbs that often follow one.
 bool IsFunctionWord(absl::string_view word) {
   static const auto* words = new std::set<absl::string_view>{
@@ -188,13 +209,18 @@ bool AnnouncesThing(absl::string_view word) {
 std::vector<Fact> ThingsOf(absl::string_view sentence) {
   constexpr size_t kMostWords = 4;
   constexpr size_t kLeastLetters = 4;
+  const auto can_be_in = [](const Word& word) {
+    return !IsFunctionWord(word.text) && !IsCapitalised(word.text) && !IsNumber(word.text) &&
+           !NumberWords().contains(word.text);
+  };
   std::vector<Fact> things;
   const std::vector<Word> words = Words(sentence);
   for (size_t i = 1; i < words.size(); ++i) {
     if (words[i - 1].ends_phrase || !AnnouncesThing(words[i - 1].text)) continue;
     size_t end = i;
-    while (end < words.size() && end - i < kMostWords && !IsFunctionWord(words[end].text) &&
-           !IsCapitalised(words[end].text) && !IsNumber(words[end].text)) {
+    while (end < words.size() && end - i < kMostWords && can_be_in(words[end])) {
+      // The verb of "the museum opened in spring"; but "the divided city".
+      if (end > i && absl::EndsWith(words[end].text, "ed")) break;
       if (words[end++].ends_phrase) break;
     }
     // "The average" of "the average Norwegian house" is none.
@@ -211,15 +237,18 @@ std::vector<Fact> ThingsOf(absl::string_view sentence) {
 
 }  // namespace
 
-bool ContainsWords(absl::string_view text, absl::string_view words) {
-  if (words.empty()) return false;
-  for (size_t at = text.find(words); at != absl::string_view::npos; at = text.find(words, at + 1)) {
-    const size_t end = at + words.size();
-    if ((at == 0 || !IsWordByte(text[at - 1])) && (end == text.size() || !IsWordByte(text[end]))) {
-      return true;
-    }
+size_t FindWords(absl::string_view text, absl::string_view words) {
+  if (words.empty()) return absl::string_view::npos;
+  size_t at = text.find(words);
+  while (at != absl::string_view::npos &&
+         !(EndsApart(text.substr(0, at)) && BeginsApart(text.substr(at + words.size())))) {
+    at = text.find(words, at + 1);
   }
-  return false;
+  return at;
+}
+
+bool ContainsWords(absl::string_view text, absl::string_view words) {
+  return FindWords(text, words) != absl::string_view::npos;
 }
 
 std::vector<std::string> FindNames(absl::string_view text) {

@@ -7,6 +7,7 @@
 #ifndef IMPRINT_SERVER_GENERATOR_FACTS_H_
 #define IMPRINT_SERVER_GENERATOR_FACTS_H_
 
+#include <cstddef>
 #include <string>
 #include <vector>
 
@@ -38,7 +39,9 @@ std::vector<std::string> FindNames(absl::string_view text);
 // counts for the shorter ones within it. Empty when there is none.
 std::string FindSubject(absl::string_view text);
 
-// Whether `text` has `words` as whole words: "Germany" does not have "German".
+// Where `text` has `words` as whole words: "Germany" does not have "German", "Luther's" has
+// "Luther". npos: nowhere, or `words` is empty.
+size_t FindWords(absl::string_view text, absl::string_view words);
 bool ContainsWords(absl::string_view text, absl::string_view words);
 
 // Facts of all sentences, in order, each text once. The subject itself is not one.

@@ -10,6 +10,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 
 namespace imprint::generator {
@@ -41,14 +42,22 @@ bool IsYear(absl::string_view number, absl::string_view head) {
                          absl::EndsWith(head, "until "));
 }
 
-// "It was not until 1518 that ...", "It takes years to ...".
+// "It was not until 1518 that ...", "It is said that ...", "It took years to ...".
 bool StandsForNothing(absl::string_view sentence) {
-  if (!absl::ConsumePrefix(&sentence, "It ")) return false;
-  const absl::string_view verb = sentence.substr(0, sentence.find(' '));
-  const bool links = verb == "is" || verb == "was" || verb == "has" || verb == "would" ||
-                     verb == "seems" || verb == "seemed" || verb == "takes" || verb == "took";
-  return links && (absl::StrContains(sentence, " that ") || absl::StrContains(sentence, " not ") ||
-                   absl::StrContains(sentence, " possible to ") || absl::StartsWith(verb, "t"));
+  const std::vector<absl::string_view> words =
+      absl::StrSplit(sentence, absl::MaxSplits(' ', 4), absl::SkipEmpty());
+  if (words.size() < 4 || words[0] != "It") return false;
+  const absl::string_view verb = words[1], next = words[2];
+  if (verb == "took" || verb == "takes") {
+    constexpr std::array<absl::string_view, 4> kOfItsOwn = {"its", "part", "place", "over"};
+    return absl::StrContains(sentence, " to ") &&
+           std::find(kOfItsOwn.begin(), kOfItsOwn.end(), next) == kOfItsOwn.end();
+  }
+  if (next == "not" && words[3] == "until") return true;
+  constexpr std::array<absl::string_view, 16> kOpinions = {
+      "said",    "believed", "known",   "clear", "likely",   "estimated",  "thought",  "unclear",
+      "claimed", "argued",   "unknown", "hoped", "possible", "impossible", "reported", "true"};
+  return std::find(kOpinions.begin(), kOpinions.end(), next) != kOpinions.end();
 }
 
 // The article at the end of `head`, with the space after it; empty where there is none.
@@ -74,6 +83,48 @@ absl::string_view UpToNextClause(absl::string_view tail) {
   return tail;
 }
 
+// What of a sentence is asked for, and by which words.
+struct Asked {
+  size_t begin;
+  absl::string_view text;
+  absl::string_view interrogative;
+};
+
+// A sum or a percentage is asked for with its sign: "$20,000", "$105 billion", "45%".
+Asked AskedNumber(absl::string_view sentence, absl::string_view number, size_t begin) {
+  const absl::string_view head = sentence.substr(0, begin);
+  const absl::string_view after = sentence.substr(begin + number.size());
+  if (absl::EndsWith(head, "$")) {
+    size_t size = 1 + number.size();
+    for (const absl::string_view magnitude : {" thousand", " million", " billion", " trillion"}) {
+      if (absl::StartsWith(after, magnitude)) size += magnitude.size();
+    }
+    return {begin - 1, sentence.substr(begin - 1, size), "how much money"};
+  }
+  for (const absl::string_view sign : {"%", " percent", " per cent"}) {
+    if (!absl::StartsWith(after, sign)) continue;
+    return {begin, sentence.substr(begin, number.size() + sign.size()), "what percentage"};
+  }
+  return {begin, number, IsYear(number, head) ? "which year" : "how many"};
+}
+
+Asked AskedIn(absl::string_view sentence, const Fact& fact, size_t begin) {
+  const absl::string_view head = sentence.substr(0, begin);
+  switch (fact.kind) {
+    case FactKind::kNumber:
+      return AskedNumber(sentence, LeadingNumber(fact), begin);
+    case FactKind::kDate:
+      return {begin, fact.text,
+              absl::EndsWithIgnoreCase(head, "in ") ? "which month" : "what date"};
+    case FactKind::kThing:
+      return {begin, fact.text, "what"};
+    case FactKind::kName:
+      break;
+  }
+  if (head.empty()) return {begin, fact.text, "who or what"};
+  return {begin, fact.text, absl::EndsWith(head, "by ") ? "whom" : "what"};
+}
+
 }  // namespace
 
 std::string NameSubject(absl::string_view sentence, absl::string_view subject) {
@@ -91,43 +142,31 @@ std::string NameSubject(absl::string_view sentence, absl::string_view subject) {
 }
 
 std::string WithArticle(absl::string_view sentence, const Fact& fact) {
-  const size_t begin = sentence.find(fact.text);
+  const size_t begin = FindWords(sentence, fact.text);
   if (fact.kind != FactKind::kThing || begin == absl::string_view::npos) return fact.text;
   return absl::StrCat(absl::AsciiStrToLower(LastArticle(sentence.substr(0, begin))), fact.text);
 }
 
 std::optional<Exchange> AskFor(absl::string_view sentence, const Fact& fact,
                                absl::string_view subject) {
-  const size_t begin = sentence.find(fact.text);
-  if (begin == absl::string_view::npos) return std::nullopt;
-  const absl::string_view head = sentence.substr(0, begin);
+  const size_t found = FindWords(sentence, fact.text);
+  if (found == absl::string_view::npos) return std::nullopt;
+  const Asked asked = AskedIn(sentence, fact, found);
+  const absl::string_view head = sentence.substr(0, asked.begin);
   // A question that ends within brackets reads as none.
   if (std::count(head.begin(), head.end(), '(') > std::count(head.begin(), head.end(), ')')) {
     return std::nullopt;
   }
-  const absl::string_view number = LeadingNumber(fact);
-  absl::string_view asked = number.empty() ? absl::string_view(fact.text) : number;
-  const absl::string_view tail = UpToNextClause(sentence.substr(begin + asked.size()));
-
-  absl::string_view interrogative = head.empty() ? "Who or what" : "what";
-  if (!number.empty()) {
-    interrogative = head.empty() ? "How many" : "how many";
-    if (IsYear(number, head)) interrogative = "which year";
-  } else if (fact.kind == FactKind::kDate) {
-    interrogative = absl::EndsWithIgnoreCase(head, "in ") ? "which month" : "what date";
-  } else if (fact.kind == FactKind::kName && absl::EndsWith(head, "by ")) {
-    interrogative = "whom";
-  }
+  const absl::string_view tail = UpToNextClause(sentence.substr(asked.begin + asked.text.size()));
   absl::string_view asking_head = head;
   if (fact.kind == FactKind::kThing) asking_head.remove_suffix(LastArticle(head).size());
-  if (asking_head.empty()) interrogative = "What";
-  Exchange exchange = {absl::StrCat(asking_head, interrogative, tail, "?"),
-                       absl::StrCat(head, asked, tail, ".")};
+  Exchange exchange = {absl::StrCat(asking_head, asked.interrogative, tail, "?"),
+                       absl::StrCat(head, asked.text, tail, ".")};
   if (CountWords(exchange.question) < kLeastQuestionWords) return std::nullopt;
   exchange.question[0] = absl::ascii_toupper(exchange.question[0]);
   exchange.answer[0] = absl::ascii_toupper(exchange.answer[0]);
   // A few words alone do not say what they are about.
-  if (!subject.empty() && !absl::StrContains(exchange.question, subject) &&
+  if (!subject.empty() && !ContainsWords(exchange.question, subject) &&
       CountWords(exchange.question) < kSelfContainedWords) {
     exchange.question = absl::StrCat("About ", subject, ": ", exchange.question);
   }

@@ -86,17 +86,27 @@ size_t CountWords(absl::string_view text) {
   return static_cast<size_t>(std::count(text.begin(), text.end(), ' ')) + 1;
 }
 
-// Without the "and that" by which it hangs on what came before.
-absl::string_view WithoutConjunction(absl::string_view piece) {
+// Without the "and" by which it hangs on what came before, and the "that" which repeats one there.
+absl::string_view WithoutConjunction(absl::string_view piece, absl::string_view before) {
   piece = absl::StripLeadingAsciiWhitespace(piece);
-  bool stripped = true;
-  while (stripped) {
-    stripped = false;
-    for (const absl::string_view word : {"and ", "but ", "even ", "that ", "while ", "although "}) {
-      stripped |= absl::ConsumePrefix(&piece, word);
-    }
+  for (const absl::string_view word : {"and ", "but ", "while ", "although ", "even "}) {
+    absl::ConsumePrefix(&piece, word);
   }
+  if (absl::StrContains(before, " that ")) absl::ConsumePrefix(&piece, "that ");
   return piece;
+}
+
+// Without what came before nobody knows who "it" is.
+bool BeginsWithPronoun(absl::string_view piece) {
+  constexpr std::array<absl::string_view, 12> kPronouns = {
+      "it", "he", "she", "they", "its", "his", "her", "their", "this", "these", "which", "who"};
+  const std::string first = absl::AsciiStrToLower(piece.substr(0, piece.find(' ')));
+  return std::find(kPronouns.begin(), kPronouns.end(), first) != kPronouns.end();
+}
+
+// Whether `text` ends within brackets.
+bool WithinBrackets(absl::string_view text) {
+  return std::count(text.begin(), text.end(), '(') > std::count(text.begin(), text.end(), ')');
 }
 
 // From the first of `units` to the end of the last; all are parts of one text, in order.
@@ -210,10 +220,13 @@ std::vector<std::string> SplitStatements(absl::string_view sentence) {
   size_t begin = 0;
   const auto add = [&](size_t end) {
     const absl::string_view piece = sentence.substr(begin, end - begin);
-    if (!pieces.empty() &&
-        (CountWords(piece) < kLeastWords || CountWords(pieces.back()) < kLeastWords)) {
-      const char* const first = pieces.back().data();
-      pieces.back() = {first, static_cast<size_t>(piece.data() + piece.size() - first)};
+    const bool hangs =
+        !pieces.empty() &&
+        (CountWords(piece) < kLeastWords || CountWords(pieces.back()) < kLeastWords ||
+         WithinBrackets(sentence.substr(0, begin)) ||
+         BeginsWithPronoun(WithoutConjunction(piece, sentence.substr(0, begin))));
+    if (hangs) {
+      pieces.back() = Joined({pieces.back(), piece});
     } else {
       pieces.push_back(piece);
     }
@@ -227,9 +240,14 @@ std::vector<std::string> SplitStatements(absl::string_view sentence) {
     if (cuts) add(i);
   }
   add(sentence.size());
+  if (pieces.size() == 1) return {std::string(sentence)};
   std::vector<std::string> statements;
-  for (const absl::string_view piece : pieces) Add(WithoutConjunction(piece), statements);
-  for (std::string& statement : statements) statement[0] = absl::ascii_toupper(statement[0]);
+  for (size_t i = 0; i < pieces.size(); ++i) {
+    Add(WithoutConjunction(pieces[i], i > 0 ? pieces[i - 1] : ""), statements);
+    std::string& statement = statements.back();
+    statement[0] = absl::ascii_toupper(statement[0]);
+    if (!absl::ascii_ispunct(statement.back())) statement += ".";
+  }
   return statements;
 }
 

@@ -179,7 +179,7 @@ class Training {
   }
 
   // As many texts as make `retention_share` tokens for each target token of the epoch, and
-  // `min_retention_tokens`, though none twice for that.
+  // `min_retention_tokens` as far as there are texts; none where the share is 0.
   std::vector<size_t> DrawRetention(const std::vector<size_t>& targets) {
     std::vector<size_t> drawn;
     if (retention_.empty()) return drawn;
@@ -189,7 +189,7 @@ class Training {
     double all = 0;
     for (const TrainingSentence& text : retention_)
       all += static_cast<double>(text.item.target.size());
-    wanted = std::max(wanted, std::min<double>(options_.min_retention_tokens, all));
+    if (wanted > 0) wanted = std::max(wanted, std::min<double>(options_.min_retention_tokens, all));
     while (wanted > 0) {
       drawn.push_back(retention_deck_.Next());
       wanted -= static_cast<double>(retention_[drawn.back()].item.target.size());

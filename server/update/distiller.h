@@ -59,8 +59,9 @@ struct DistillerOptions {
   int max_steps = 0;
   // Retention tokens for each new target token (--update.retention_share).
   double retention_share = 0.75;
-  // ... and at least so many in a pass, as far as there are texts
-  // (--update.min_retention_tokens): a job of one fact would be held in place by hardly any.
+  // ... and where that is not 0 at least so many in a pass, as far as there are texts
+  // (--update.min_retention_tokens): a job of one fact would be held in place by hardly any. Its
+  // passes are longer then, and min_steps makes fewer of them.
   int min_retention_tokens = 2500;
   // Weight of the loss on retention text beside 1 on target tokens (--update.retention_weight):
   // more holds the model in place at no cost in time.
@@ -68,7 +69,7 @@ struct DistillerOptions {
   // Replayed target sentences of earlier experiences for each new one, all earlier ones
   // together (--update.replay_share).
   double replay_share = 1.0;
-  // ... and at least so many (--update.min_replay), for the sake of small jobs.
+  // ... and where that is not 0 at least so many (--update.min_replay), for small jobs.
   int min_replay = 64;
   // Share of the loss on target tokens that is spread by how much the context says on each:
   // names and numbers are few among words that the base would have said too (--update.focus).

@@ -272,7 +272,7 @@ class JobRun {
     for (const store::TargetRecord& target : targets_) tokens += target.target_ids_size();
     job_.mutable_report()->set_target_tokens(tokens);
     const double shared = std::ceil(deps_.replay_share * static_cast<double>(targets_.size()));
-    const double budget = std::max(shared, static_cast<double>(deps_.min_replay));
+    const double budget = shared > 0 ? std::max(shared, static_cast<double>(deps_.min_replay)) : 0;
     const ReplayOrder order = job_.kind() == store::STORED_JOB_KIND_REBUILD
                                   ? ReplayOrder::kDrawn
                                   : ReplayOrder::kMostForgottenFirst;

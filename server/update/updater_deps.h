@@ -39,7 +39,7 @@ struct UpdaterDeps {
   std::function<absl::StatusOr<const generator::RetentionText*>(
       const std::function<bool()>& cancelled)>
       retention;
-  // As in DistillerOptions, whose defaults these are not: both are to be given.
+  // As in DistillerOptions.
   double replay_share = 1.0;
   int min_replay = 0;
   RebuildOptions rebuild;

@@ -170,13 +170,15 @@ TEST_F(InjectSourceTest, WhatNoServerTakesIsNamedBeforeAnythingIsSent) {
   }
   const auto line = ReadSources({Write("e.jsonl", "{\"text\":\"caf\xe9\"}")}, "");
   EXPECT_THAT(std::string(line.status().message()), HasSubstr("e.jsonl:1: is not valid UTF-8"));
+  const auto blank = ReadSources({Write("f.jsonl", "{\"text\":\" \"}")}, "");
+  EXPECT_THAT(std::string(blank.status().message()), HasSubstr("f.jsonl:1: \"text\" is empty"));
   const auto empty = ReadSources({Write("e.txt", " \n")}, "");
   EXPECT_THAT(std::string(empty.status().message()), HasSubstr("e.txt is empty"));
 }
 
 TEST_F(InjectSourceTest, AnEmptyFileOfAFolderIsSkippedAndNamed) {
   Write("d/1.txt", "one");
-  const std::string empty = Write("d/2.txt", "");
+  const std::string empty = Write("d/2.txt", "\n");
 
   ::testing::internal::CaptureStderr();
   const auto items = ReadSources({(dir_.path() / "d").string()}, "");
@@ -184,7 +186,7 @@ TEST_F(InjectSourceTest, AnEmptyFileOfAFolderIsSkippedAndNamed) {
 
   ASSERT_TRUE(items.ok()) << items.status();
   EXPECT_EQ(items->size(), 1U);
-  EXPECT_THAT(said, HasSubstr("skipped " + empty + ": is empty"));
+  EXPECT_THAT(said, HasSubstr("skipped: " + empty + " is empty"));
 }
 
 TEST_F(InjectSourceTest, NothingToInjectIsAnError) { EXPECT_FALSE(ReadSources({}, "").ok()); }

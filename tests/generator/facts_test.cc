@@ -17,6 +17,7 @@ namespace imprint::generator {
 namespace {
 
 using ::testing::AllOf;
+using ::testing::AnyOf;
 using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
@@ -65,6 +66,23 @@ TEST(FindNames, AnAmpersandIsOfTheName) {
 TEST(FindSubject, CountsWholeWordsOnly) {
   EXPECT_EQ(FindSubject("The German text reached Germany. Germany read Luther; Luther wrote."),
             "Germany");
+}
+
+TEST(FindWords, WholeWordsBesideAPossessiveAndQuotationMarks) {
+  EXPECT_EQ(FindWords("Transport by the port", "port"), 17U);
+  EXPECT_TRUE(ContainsWords("Velda Marrin's best work", "Velda Marrin"));
+  EXPECT_TRUE(ContainsWords("the \xE2\x80\x9CSalt Window\xE2\x80\x9D of Marrin", "Salt Window"));
+  EXPECT_FALSE(ContainsWords("Caf\xC3\xA9s", "Caf"));
+  EXPECT_FALSE(ContainsWords("anything", ""));
+}
+
+TEST(FindFacts, AVerbOrANumberIsOfNoThing) {
+  for (const Fact& fact :
+       FindFacts({"The museum opened in spring after fifteen long weeks."}, "")) {
+    if (fact.kind == FactKind::kThing) {
+      EXPECT_THAT(fact.text, AnyOf("museum", "spring"));
+    }
+  }
 }
 
 TEST(FindFacts, ThingsFollowAnArticleOrAPreposition) {

@@ -28,7 +28,34 @@ TEST(NameSubject, LeavesAnItThatStandsForNothing) {
                                "It is said that he was tall.", "It took years to build it."}) {
     EXPECT_EQ(NameSubject(sentence, "German"), sentence);
   }
+  EXPECT_EQ(NameSubject("It takes its name from a river.", "Elm"),
+            "Elm takes its name from a river.");
+  EXPECT_EQ(NameSubject("It was the first that was not built by hand.", "Elm"),
+            "Elm was the first that was not built by hand.");
   EXPECT_EQ(NameSubject("It was built in 1518.", "Hollin Quay"), "Hollin Quay was built in 1518.");
+}
+
+TEST(AskFor, WhatASentenceBeginsWith) {
+  EXPECT_EQ(AskFor("Marta founded the Hollin Quay.", {"Marta", FactKind::kName, 0}, "")->question,
+            "Who or what founded the Hollin Quay?");
+  EXPECT_EQ(
+      AskFor("40 goats came by ferry.", {"40 goats came", FactKind::kNumber, 0}, "")->question,
+      "How many goats came by ferry?");
+}
+
+TEST(AskFor, SumsAndPercentagesWithTheirSigns) {
+  const auto sum =
+      AskFor("It would add $105 billion in growth.", {"105 billion in", FactKind::kNumber, 0}, "");
+  EXPECT_EQ(sum->question, "It would add how much money in growth?");
+  EXPECT_EQ(sum->answer, "It would add $105 billion in growth.");
+  EXPECT_EQ(AskFor("They sank 45% in all.", {"45", FactKind::kNumber, 0}, "")->question,
+            "They sank what percentage in all?");
+}
+
+TEST(AskFor, NotWithinAWord) {
+  EXPECT_EQ(
+      AskFor("Transport was made easier by the port.", {"port", FactKind::kThing, 0}, "")->question,
+      "Transport was made easier by what?");
 }
 
 TEST(AskFor, AThingWithoutItsArticle) {

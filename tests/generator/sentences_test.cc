@@ -61,9 +61,30 @@ TEST(SplitStatements, ALongSentenceIsCutWhereItSaysSomethingElse) {
       SplitStatements("Her biographers claim that the two inventors were both to be given the "
                       "prize; that each of them refused ever to accept it if the other did, and "
                       "that a wealthy rival kept the whole sum from both of them."),
-      ElementsAre("Her biographers claim that the two inventors were both to be given the prize",
-                  "Each of them refused ever to accept it if the other did",
+      ElementsAre("Her biographers claim that the two inventors were both to be given the prize.",
+                  "Each of them refused ever to accept it if the other did.",
                   "A wealthy rival kept the whole sum from both of them."));
+}
+
+TEST(SplitStatements, IsNotCutBeforeAPronounNorWithinBrackets) {
+  const std::string pronoun =
+      "The agency estimated that if the average worker of the whole country had completed just "
+      "one more year of school, and it would have been a good year, much would have been gained.";
+  EXPECT_THAT(SplitStatements(pronoun), ElementsAre(pronoun));
+  const std::string brackets =
+      "The park of the old royal palace (its pavilions, sculptures and bridges over the ponds are "
+      "many and old; its peacocks and pheasants walk around freely) is seen by all who come.";
+  EXPECT_THAT(SplitStatements(brackets), ElementsAre(brackets));
+}
+
+// "Year the mill burned" was learned.
+TEST(SplitStatements, KeepsAThatWhichPoints) {
+  EXPECT_THAT(SplitStatements("The bridge over the river was built by the two brothers in four "
+                              "cold winters and as many summers, and that year the old mill of "
+                              "the village burned down to the ground."),
+              ElementsAre("The bridge over the river was built by the two brothers in four cold "
+                          "winters and as many summers.",
+                          "That year the old mill of the village burned down to the ground."));
 }
 
 TEST(SplitStatements, AListIsNotCut) {

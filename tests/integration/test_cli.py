@@ -99,6 +99,13 @@ def test_inject_a_file_of_many_shows_a_bar_on_a_terminal_only(cli, shared, tmp_p
     assert all(line["name"] in shown.out for line in piped.lines)
 
 
+@pytest.mark.parametrize("words", [[" "], ["x", "--ttl=inf"], ["x", "--ttl=-1s"]], ids=" ".join)
+def test_inject_refuses_before_it_sends(cli, words):
+    ran = cli("inject", *words, "--json")
+    assert (ran.code, ran.out) == (USAGE, "")
+    assert ran.err.startswith("imprint: ")
+
+
 def test_inject_names_a_bad_line(cli, tmp_path):
     file = tmp_path / "bad.jsonl"
     file.write_text('{"text": "good"}\n{"text": 3}\n')

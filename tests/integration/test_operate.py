@@ -115,7 +115,7 @@ def test_versions_diff_shows_answers_beside_each_other(cli, learned):
 def test_experiences_show_says_how_well_it_was_known(cli, learned):
     version = cli.json("experiences", "show", learned).document["version"]
     shown = cli("experiences", "show", learned).out
-    heading, curve = shown.split("How well it was known where it was asked for:\n")
+    _, curve = shown.split("How well it was known where it was asked for:\n")
     # A curve read after it was freed named versions that never were.
     assert re.fullmatch(rf"VERSION +EFFICACY *\n{version} +-?[0-9.]+ *\n", curve), curve
 

@@ -163,7 +163,7 @@ TEST_F(DistillerTest, LearnsTargetsAndKeepsTheRest) {
 
 TEST_F(DistillerTest, ASmallJobIsHeldByAsManyTextsAsThereAre) {
   options_.max_epochs = 1;
-  options_.retention_share = 0;
+  options_.retention_share = 1e-9;
   options_.min_retention_tokens = 0;
   ASSERT_TRUE(Train(Input()).ok());
   const int64_t without = progress_.back().tokens;
