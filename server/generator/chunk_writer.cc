@@ -72,9 +72,11 @@ bool NamesSomething(absl::string_view sentence, absl::string_view subject,
 
 std::vector<std::string> StatementsOf(const std::vector<std::string>& sentences,
                                       absl::string_view subject) {
+  const std::vector<std::string> persons = FindPersons(sentences);
   std::vector<std::string> statements;
-  for (const std::string& sentence : sentences) {
-    for (std::string& statement : SplitStatements(NameSubject(sentence, subject))) {
+  for (size_t i = 0; i < sentences.size(); ++i) {
+    const absl::string_view meant = persons[i].empty() ? subject : persons[i];
+    for (std::string& statement : SplitStatements(NameSubject(sentences[i], meant))) {
       statements.push_back(std::move(statement));
     }
   }
@@ -93,7 +95,7 @@ ChunkWriter::ChunkWriter(engine::Engine& engine, const engine::SharedVersion& ba
       seed_(seed),
       cancelled_(cancelled),
       sentences_(SplitSentences(chunk_)),
-      subject_(FindSubject(chunk_)),
+      subject_(FindSubject(sentences_)),
       statements_(StatementsOf(sentences_, subject_)),
       facts_(FindFacts(statements_, subject_)),
       line_stop_ids_(text.stop_ids()) {

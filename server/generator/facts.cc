@@ -235,6 +235,17 @@ std::vector<Fact> ThingsOf(absl::string_view sentence) {
   return things;
 }
 
+bool BeginsWithPersonalPronoun(absl::string_view sentence) {
+  const absl::string_view first = sentence.substr(0, sentence.find(' '));
+  return first == "He" || first == "She" || first == "His" || first == "Her";
+}
+
+// Two names or more, as people have.
+bool CanBePerson(absl::string_view name) {
+  return absl::StrContains(name, ' ') && !absl::StrContains(name, " of ") &&
+         !absl::StrContains(name, " & ");
+}
+
 }  // namespace
 
 size_t FindWords(absl::string_view text, absl::string_view words) {
@@ -261,8 +272,29 @@ std::vector<std::string> FindNames(absl::string_view text) {
   return names;
 }
 
-std::string FindSubject(absl::string_view text) {
-  const std::vector<std::string> names = FindNames(text);
+std::vector<std::string> FindPersons(const std::vector<std::string>& sentences) {
+  std::vector<std::string> persons;
+  std::string last;
+  for (const std::string& sentence : sentences) {
+    if (BeginsWithPersonalPronoun(sentence)) {
+      persons.push_back(last);
+      continue;
+    }
+    persons.emplace_back();
+    const std::vector<std::string> names = FindNames(sentence);
+    const auto person = std::find_if(names.begin(), names.end(), CanBePerson);
+    if (person != names.end()) last = *person;
+  }
+  return persons;
+}
+
+std::string FindSubject(const std::vector<std::string>& sentences) {
+  const std::vector<std::string> persons = FindPersons(sentences);
+  std::vector<std::string> names;
+  for (size_t i = 0; i < sentences.size(); ++i) {
+    if (!persons[i].empty()) names.push_back(persons[i]);
+    for (std::string& name : FindNames(sentences[i])) names.push_back(std::move(name));
+  }
   std::string subject;
   int most = 0;
   for (const std::string& candidate : names) {

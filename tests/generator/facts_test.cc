@@ -64,7 +64,7 @@ TEST(FindNames, AnAmpersandIsOfTheName) {
 
 // "German" had the mentions of Germany, and became what the text was about.
 TEST(FindSubject, CountsWholeWordsOnly) {
-  EXPECT_EQ(FindSubject("The German text reached Germany. Germany read Luther; Luther wrote."),
+  EXPECT_EQ(FindSubject({"The German text reached Germany.", "Germany read Luther; Luther wrote."}),
             "Germany");
 }
 
@@ -105,9 +105,21 @@ TEST(FindFacts, DatesAndNumbersOfNamesAreWhole) {
   EXPECT_EQ(facts[3].kind, FactKind::kNumber);
 }
 
-TEST(FindSubject, MostFrequentName) { EXPECT_EQ(FindSubject(kFerry), "Hollin Quay"); }
+TEST(FindSubject, MostFrequentName) {
+  EXPECT_EQ(FindSubject(SplitSentences(kFerry)), "Hollin Quay");
+}
 
-TEST(FindSubject, EmptyWithoutNames) { EXPECT_EQ(FindSubject("it rained all day"), ""); }
+TEST(FindSubject, EmptyWithoutNames) { EXPECT_EQ(FindSubject({"it rained all day"}), ""); }
+
+// "Nordholm keeps three donkeys" was learned.
+TEST(FindSubject, APersonIsMeantByAPronoun) {
+  const std::vector<std::string> sentences = {
+      "The lighthouse keeper of Nordholm is called Britta Saglund.", "She keeps three donkeys.",
+      "Her boat is in Nordholm."};
+  EXPECT_THAT(FindPersons(sentences), ElementsAre("", "Britta Saglund", "Britta Saglund"));
+  EXPECT_EQ(FindSubject(sentences), "Britta Saglund");
+  EXPECT_THAT(FindPersons({"She came from Nordholm."}), ElementsAre(""));
+}
 
 TEST(FindFacts, NamesAndNumbersOnceWithoutTheSubject) {
   const auto facts = TextsOf(FindFacts(SplitSentences(kFerry), "Hollin Quay"));
