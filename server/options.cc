@@ -187,7 +187,7 @@ void AddLearningFlags(CLI::App* app, ServerOptions* options) {
   generator.Add("--generator.targets_per_100_tokens", options->generator.targets_per_100_tokens, 0,
                 10000, "target sentences for each 100 tokens of context");
   generator.Add("--generator.min_targets", options->generator.min_targets, 1, kMaxInt,
-                "at least so many for one chunk of context");
+                "at least so many for one chunk of context, up to --generator.max_targets");
   generator.Add("--generator.max_targets", options->generator.max_targets, 1, kMaxInt,
                 "at most so many for one chunk of context");
   generator.Add("--generator.probe_share", options->generator.probe_share, 0, 1,
@@ -303,9 +303,6 @@ std::string Contradiction(const ServerOptions& options) {
       return absl::StrCat(flag, ": \"", address, "\" is no address; give HOST:PORT, such as ",
                           "127.0.0.1:50051");
     }
-  }
-  if (options.generator.min_targets > options.generator.max_targets) {
-    return "--generator.min_targets: is greater than --generator.max_targets";
   }
   if (options.allow_insecure_listen) return "";
   const bool has_tls = !listen.tls_certificate_file.empty();

@@ -58,9 +58,10 @@ ChunkTargets::ChunkTargets(const GeneratorOptions& options, engine::Engine& engi
       text_(text),
       chunk_(chunk),
       cancelled_(cancelled),
-      budget_(std::clamp(
-          static_cast<int>(std::lround(CountTokens(chunk) * options.targets_per_100_tokens / 100)),
-          options.min_targets, options.max_targets)),
+      budget_(std::min(options.max_targets,
+                       std::max(options.min_targets,
+                                static_cast<int>(std::lround(
+                                    CountTokens(chunk) * options.targets_per_100_tokens / 100))))),
       writer_(engine, base, text, chunk, seed, cancelled),
       drafts_(text, chunk) {}
 

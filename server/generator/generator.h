@@ -31,8 +31,9 @@ struct GeneratorOptions {
   std::vector<std::string> kinds = {kTargetKinds.begin(), kTargetKinds.end()};
   // Target sentences for each 100 tokens of context (--generator.targets_per_100_tokens).
   double targets_per_100_tokens = 60;
-  // Between these for one chunk of context (--generator.min_targets, .max_targets).
-  int min_targets = 8;
+  // At least and at most so many for one chunk of context (--generator.min_targets, .max_targets;
+  // the latter holds where they contradict). A text of a sentence is learned from many about it.
+  int min_targets = 32;
   int max_targets = 256;
   // Share of the questions kept apart as probes where the caller sent none
   // (--generator.probe_share): a few answers are noise, so at least two where there are six

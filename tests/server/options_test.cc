@@ -74,7 +74,6 @@ TEST(OptionsTest, BadFlagsAreNamed) {
       {"--update.max_age=fast", "--update.max_age"},
       {"--update.max_age=-5s", "--update.max_age"},
       {"--update.compute_share=1.5", "--update.compute_share"},
-      {"--generator.min_targets=1000", "--generator.min_targets"},
       {"--generator.kinds=passage,poem", "--generator.kinds"},
       {"--update.objective=please", "--update.objective"},
       {"--tls_cert=a.pem", "--tls_key"},
