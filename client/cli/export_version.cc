@@ -10,12 +10,11 @@
 #include <iostream>
 #include <memory>
 
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/strip.h"
 #include "client/cli/calls.h"
 #include "client/cli/command.h"
 #include "client/cli/output.h"
+#include "common/resource_name.h"
 #include "common/status_macros.h"
 
 namespace imprint::client {
@@ -134,10 +133,8 @@ int Run(const Command& command, ExportFlags flags) {
   if (command.json) {
     nlohmann::ordered_json line;
     line["folder"] = folder.string();
-    int64_t number = 0;
-    if (absl::SimpleAtoi(absl::StripPrefix(request.name(), "versions/"), &number)) {
-      line["version"] = number;
-    }
+    const auto number = ParseResourceName(kVersions, request.name());
+    if (number.ok()) line["version"] = *number;
     line["bytes"] = bytes;
     std::cout << line.dump() << "\n";
   } else {

@@ -39,21 +39,15 @@ constexpr absl::string_view kProbeKeys[] = {"question", "expected_answer"};
 bool IsBlank(absl::string_view text) { return absl::StripAsciiWhitespace(text).empty(); }
 
 // No server would take it: NOT_FOUND when it is empty, INVALID_ARGUMENT when it is not UTF-8.
-absl::StatusOr<SourceItem> TextItem(std::string origin, std::string text) {
+absl::Status AddText(std::string origin, std::string text, Items& items) {
   const std::string where = origin.empty() ? "the text" : origin;
   if (IsBlank(text)) return absl::NotFoundError(absl::StrCat(where, " is empty"));
   if (!IsValidUtf8(text)) {
     return absl::InvalidArgumentError(absl::StrCat(where, " is not valid UTF-8"));
   }
-  SourceItem item;
+  SourceItem& item = items.emplace_back();
   item.origin = std::move(origin);
   item.request.mutable_content()->set_text(std::move(text));
-  return item;
-}
-
-absl::Status AddText(std::string origin, std::string text, Items& items) {
-  IMPRINT_ASSIGN_OR_RETURN(SourceItem item, TextItem(std::move(origin), std::move(text)));
-  items.push_back(std::move(item));
   return absl::OkStatus();
 }
 
@@ -120,7 +114,7 @@ absl::Status ReadFile(const fs::path& path, Items& items) {
   if (path.extension() != ".jsonl") return AddText(path.string(), ReadAll(file), items);
   std::string line;
   for (int number = 1; std::getline(file, line); ++number) {
-    if (absl::StripAsciiWhitespace(line).empty()) continue;
+    if (IsBlank(line)) continue;
     const std::string origin = absl::StrCat(path.string(), ":", number);
     auto request = ParseItem(line);
     if (!request.ok()) {

@@ -48,6 +48,16 @@ std::vector<Item> Spread(const std::vector<Item>& items, int count) {
   return spread;
 }
 
+// Up to `count` of `first`; of `then` where these leave room.
+std::vector<Exchange> SpreadInTurn(const std::vector<Exchange>& first,
+                                   const std::vector<Exchange>& then, int count) {
+  std::vector<Exchange> spread = Spread(first, count);
+  for (Exchange& exchange : Spread(then, count - static_cast<int>(spread.size()))) {
+    spread.push_back(std::move(exchange));
+  }
+  return spread;
+}
+
 // Words that carry something: not the small ones that every sentence has.
 std::set<std::string> TellingWords(absl::string_view text) {
   constexpr size_t kLeastLetters = 4;
@@ -112,33 +122,26 @@ std::vector<std::string> ChunkWriter::Sentences(int count) const {
 }
 
 std::vector<Exchange> ChunkWriter::Recitals(int count) const {
-  std::vector<Exchange> recitals;
-  const auto add = [&](absl::string_view about, const std::string& statement) {
+  // Each request worded otherwise than the one before.
+  const auto add = [](absl::string_view about, const std::string& statement,
+                      std::vector<Exchange>& recitals) {
     const std::vector<std::string> requests = RecitalRequests(about);
     recitals.push_back({requests[recitals.size() % requests.size()], statement});
   };
+  std::vector<Exchange> of_names, of_things;
   for (const std::string& statement : statements_) {
-    if (ContainsWords(statement, subject_)) add(subject_, statement);
+    if (ContainsWords(statement, subject_)) add(subject_, statement, of_names);
   }
-  // Asked the other way round: from the name to what is told of it.
+  // Asked the other way round: from the name or the thing to what is told of it.
   for (const Fact& fact : facts_) {
     const std::string& statement = statements_[static_cast<size_t>(fact.sentence)];
-    if (fact.kind == FactKind::kName) add(fact.text, statement);
-  }
-  recitals = Spread(recitals, count);
-  const size_t named = recitals.size();
-  std::vector<Exchange> of_things;
-  for (const Fact& fact : facts_) {
+    if (fact.kind == FactKind::kName) add(fact.text, statement, of_names);
     // One word, as "time", may be anything.
-    if (fact.kind != FactKind::kThing || !absl::StrContains(fact.text, ' ')) continue;
-    const std::string& statement = statements_[static_cast<size_t>(fact.sentence)];
-    const std::vector<std::string> requests = RecitalRequests(WithArticle(statement, fact));
-    of_things.push_back({requests[of_things.size() % requests.size()], statement});
+    if (fact.kind == FactKind::kThing && absl::StrContains(fact.text, ' ')) {
+      add(WithArticle(statement, fact), statement, of_things);
+    }
   }
-  for (Exchange& recital : Spread(of_things, count - static_cast<int>(named))) {
-    recitals.push_back(std::move(recital));
-  }
-  return recitals;
+  return SpreadInTurn(of_names, of_things, count);
 }
 
 std::vector<Exchange> ChunkWriter::Clozes(int count) const {
@@ -149,11 +152,7 @@ std::vector<Exchange> ChunkWriter::Clozes(int count) const {
     if (!cloze.has_value()) continue;
     (fact.kind == FactKind::kThing ? of_things : of_names).push_back(*std::move(cloze));
   }
-  std::vector<Exchange> clozes = Spread(of_names, count);
-  for (Exchange& cloze : Spread(of_things, count - static_cast<int>(clozes.size()))) {
-    clozes.push_back(std::move(cloze));
-  }
-  return clozes;
+  return SpreadInTurn(of_names, of_things, count);
 }
 
 bool ChunkWriter::TellsOfChunk(absl::string_view question, absl::string_view answer) const {

@@ -184,13 +184,12 @@ bool BeginsApart(absl::string_view after) {
 // Small words that are part of no thing, and verbs that often follow one.
 bool IsFunctionWord(absl::string_view word) {
   static const auto* words = new std::set<absl::string_view>{
-      "am",     "are",     "be",         "been",   "being",   "can",  "cannot", "could", "did",
-      "do",     "does",    "either",     "had",    "has",     "have", "into",   "is",    "may",
-      "might",  "more",    "much",       "must",   "nor",     "or",   "out",    "over",  "shall",
-      "should", "still",   "such",       "than",   "them",    "up",   "upon",   "us",    "very",
-      "toward", "towards", "other",      "others", "was",     "were", "whom",   "whose", "will",
-      "within", "would",   "without",    "among",  "between", "off",  "onto",   "per",   "via",
-      "down",   "him",     "themselves", "itself"};
+      "am",      "are",   "be",     "been", "being", "can",  "cannot",     "could", "did",
+      "do",      "does",  "either", "had",  "has",   "have", "into",       "is",    "may",
+      "might",   "more",  "much",   "must", "nor",   "or",   "out",        "over",  "shall",
+      "should",  "still", "such",   "than", "them",  "up",   "us",         "very",  "toward",
+      "towards", "other", "others", "was",  "were",  "whom", "whose",      "will",  "would",
+      "off",     "onto",  "per",    "via",  "down",  "him",  "themselves", "itself"};
   const std::string lower = absl::AsciiStrToLower(word);
   return words->contains(lower) || SentenceOpeners().contains(lower);
 }

@@ -12,6 +12,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
+#include "server/generator/sentences.h"
 
 namespace imprint::generator {
 namespace {
@@ -24,10 +25,6 @@ constexpr std::array<absl::string_view, 4> kPossessives = {"Its", "His", "Her", 
 // Where a sentence goes on to something else.
 constexpr std::array<absl::string_view, 9> kClauseBeginnings = {
     ", ", "; ", " (", " and ", " but ", " which ", " who ", " where ", " because "};
-
-size_t CountWords(absl::string_view text) {
-  return static_cast<size_t>(std::count(text.begin(), text.end(), ' ')) + 1;
-}
 
 // The number or number word that `fact` begins with; empty where it is none.
 absl::string_view LeadingNumber(const Fact& fact) {
@@ -154,9 +151,7 @@ std::optional<Exchange> AskFor(absl::string_view sentence, const Fact& fact,
   const Asked asked = AskedIn(sentence, fact, found);
   const absl::string_view head = sentence.substr(0, asked.begin);
   // A question that ends within brackets reads as none.
-  if (std::count(head.begin(), head.end(), '(') > std::count(head.begin(), head.end(), ')')) {
-    return std::nullopt;
-  }
+  if (EndsWithinBrackets(head)) return std::nullopt;
   const absl::string_view tail = UpToNextClause(sentence.substr(asked.begin + asked.text.size()));
   absl::string_view asking_head = head;
   if (fact.kind == FactKind::kThing) asking_head.remove_suffix(LastArticle(head).size());

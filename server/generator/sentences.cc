@@ -82,10 +82,6 @@ void SplitLine(absl::string_view line, std::vector<std::string>& sentences) {
   Add(line.substr(begin), sentences);
 }
 
-size_t CountWords(absl::string_view text) {
-  return static_cast<size_t>(std::count(text.begin(), text.end(), ' ')) + 1;
-}
-
 // Without the "and" by which it hangs on what came before, and the "that" which repeats one there.
 absl::string_view WithoutConjunction(absl::string_view piece, absl::string_view before) {
   piece = absl::StripLeadingAsciiWhitespace(piece);
@@ -102,11 +98,6 @@ bool BeginsWithPronoun(absl::string_view piece) {
       "it", "he", "she", "they", "its", "his", "her", "their", "this", "these", "which", "who"};
   const std::string first = absl::AsciiStrToLower(piece.substr(0, piece.find(' ')));
   return std::find(kPronouns.begin(), kPronouns.end(), first) != kPronouns.end();
-}
-
-// Whether `text` ends within brackets.
-bool WithinBrackets(absl::string_view text) {
-  return std::count(text.begin(), text.end(), '(') > std::count(text.begin(), text.end(), ')');
 }
 
 // From the first of `units` to the end of the last; all are parts of one text, in order.
@@ -204,6 +195,14 @@ absl::StatusOr<std::vector<std::string>> SplitUnits(absl::string_view text, int 
 
 }  // namespace
 
+size_t CountWords(absl::string_view text) {
+  return static_cast<size_t>(std::count(text.begin(), text.end(), ' ')) + 1;
+}
+
+bool EndsWithinBrackets(absl::string_view text) {
+  return std::count(text.begin(), text.end(), '(') > std::count(text.begin(), text.end(), ')');
+}
+
 std::vector<std::string> SplitSentences(absl::string_view text) {
   std::vector<std::string> sentences;
   for (absl::string_view line : absl::StrSplit(text, '\n')) SplitLine(line, sentences);
@@ -223,7 +222,7 @@ std::vector<std::string> SplitStatements(absl::string_view sentence) {
     const bool hangs =
         !pieces.empty() &&
         (CountWords(piece) < kLeastWords || CountWords(pieces.back()) < kLeastWords ||
-         WithinBrackets(sentence.substr(0, begin)) ||
+         EndsWithinBrackets(sentence.substr(0, begin)) ||
          BeginsWithPronoun(WithoutConjunction(piece, sentence.substr(0, begin))));
     if (hangs) {
       pieces.back() = Joined({pieces.back(), piece});

@@ -6,6 +6,7 @@
 #ifndef IMPRINT_SERVER_GENERATOR_SENTENCES_H_
 #define IMPRINT_SERVER_GENERATOR_SENTENCES_H_
 
+#include <cstddef>
 #include <functional>
 #include <string>
 #include <vector>
@@ -17,6 +18,12 @@ namespace imprint::generator {
 
 // How many tokens a text has.
 using TokenCounter = std::function<absl::StatusOr<int>(absl::string_view)>;
+
+// Words parted by single spaces, as sentences have them.
+size_t CountWords(absl::string_view text);
+
+// Whether an opened bracket is not closed in `text`.
+bool EndsWithinBrackets(absl::string_view text);
 
 // The sentences of `text` in order, trimmed, none empty. A sentence ends at . ! ? (and
 // closing quotes) before white space and something that can begin a sentence, and at every
