@@ -31,11 +31,12 @@ HeadBatches::HeadBatches(const Weights& weights, absl::Span<const Segment> segme
   }
   std::vector<int64_t> batched_tokens;
   std::vector<int64_t> rows;
+  // Every token has the row of its own number; one that is in no batch has none.
   bool in_order = places.rows == tokens;
   for (int64_t token = 0; token < tokens; ++token) {
     const int64_t row = places.row_of_token[static_cast<size_t>(token)];
-    if (row < 0) continue;
     in_order = in_order && row == token;
+    if (row < 0) continue;
     batched_tokens.push_back(token);
     rows.push_back(row);
   }

@@ -102,6 +102,25 @@ TEST_P(NetworkTest, SequencesOfABatchDoNotSeeEachOther) {
   }
 }
 
+// A regression: as many rows of padding as there are tokens outside of the batch looked like
+// a batch of all tokens in their order.
+TEST_P(NetworkTest, PaddingMayBeAsLongAsTheSequencesBesideTheBatch) {
+  Packed packed;
+  const std::vector<int64_t> lengths = {8, 5, 3};
+  for (size_t i = 0; i < lengths.size(); ++i) {
+    packed.Add(Ids(lengths[i], static_cast<int32_t>(i)));
+  }
+
+  const at::Tensor hidden = Forward(packed);
+
+  for (size_t i = 0; i < lengths.size(); ++i) {
+    EXPECT_LT(RelativeError(packed.Rows(hidden, static_cast<int>(i)),
+                            Alone(Ids(lengths[i], static_cast<int32_t>(i)))),
+              kF32Error)
+        << "sequence " << i;
+  }
+}
+
 TEST_P(NetworkTest, PrefixEqualsTheJoinedSequence) {
   Packed packed;
   const int prefix = packed.Add(Ids(6, 1));
