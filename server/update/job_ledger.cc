@@ -130,6 +130,7 @@ absl::StatusOr<std::vector<store::JobRecord>> JobLedger::EndUnfit(store::JobReco
     store::JobRecord half;
     half.set_parent_version(job.parent_version());
     half.set_rebuild_tried(job.rebuild_tried());
+    half.set_more_replay(job.more_replay());
     half.mutable_sequences()->Add(sequences.begin(), middle);
     halves.push_back(StagePlanned(transaction, half));
     half.mutable_sequences()->Assign(middle, sequences.end());

@@ -21,6 +21,10 @@
 namespace imprint::update {
 namespace {
 
+// By how much replay grows each time that a job is begun again for what it costs earlier
+// experiences.
+constexpr double kMoreReplayFactor = 3;
+
 // Nothing: the job goes on.
 using Ended = std::optional<RunResult>;
 
@@ -272,13 +276,21 @@ class JobRun {
     for (const store::TargetRecord& target : targets_) tokens += target.target_ids_size();
     job_.mutable_report()->set_target_tokens(tokens);
     const double shared = std::ceil(deps_.replay_share * static_cast<double>(targets_.size()));
-    const double budget = shared > 0 ? std::max(shared, static_cast<double>(deps_.min_replay)) : 0;
+    const double usual = shared > 0 ? std::max(shared, static_cast<double>(deps_.min_replay)) : 0;
+    const double budget = usual * std::pow(kMoreReplayFactor, job_.more_replay());
     const ReplayOrder order = job_.kind() == store::STORED_JOB_KIND_REBUILD
                                   ? ReplayOrder::kDrawn
                                   : ReplayOrder::kMostForgottenFirst;
     IMPRINT_ASSIGN_OR_RETURN(
         replay_,
         ChooseReplay(*deps_.store, earlier_, static_cast<size_t>(budget), SeedOf(targets_), order));
+    if (job_.more_replay() > 0) {
+      // Where there are not so many, each is trained on more often in a pass.
+      const size_t distinct = replay_.size();
+      for (size_t i = 0; distinct > 0 && replay_.size() < static_cast<size_t>(budget); ++i) {
+        replay_.push_back(store::TargetRecord(replay_[i % distinct]));
+      }
+    }
     return absl::OkStatus();
   }
 

@@ -21,6 +21,9 @@ constexpr int kMaxFailures = 3;
 constexpr int kMaxCrashes = 10;
 // The gate's reason.
 constexpr char kRetention[] = "retention";
+constexpr char kEarlier[] = "earlier";
+// Times that a job is begun again with more replay before it is split.
+constexpr int kMostMoreReplay = 1;
 
 }  // namespace
 
@@ -254,6 +257,11 @@ absl::Status Updater::Finish(store::JobRecord& job, const RunResult& result) {
       Count("cancelled");
       return absl::OkStatus();
     case RunEnd::kRejected:
+      if (result.rejected_for == kEarlier && deps_.replay_share > 0 &&
+          job.more_replay() < kMostMoreReplay) {
+        job.set_more_replay(job.more_replay() + 1);
+        return BeginAgain(job, absl::StrCat(result.message, "; it is tried with more replay"));
+      }
       if (deps_.metrics != nullptr) deps_.metrics->rejected.at(result.rejected_for)->Increment();
       if (result.rejected_for == kRetention) {
         IMPRINT_ASSIGN_OR_RETURN(const std::optional<store::JobRecord> rebuild,

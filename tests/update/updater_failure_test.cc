@@ -120,6 +120,60 @@ TEST_F(UpdaterFailureTest, HalvesOfARejectedBatchRunBeforeOtherWork) {
   EXPECT_THAT(order, ElementsAre(1, 1, 2, 3));
 }
 
+// Experience 1 is integrated; a training after that loses it unless it replays more than
+// `enough` sentences.
+class CostsEarlierTest : public UpdaterFailureTest {
+ protected:
+  void StartAndLearnOne(size_t enough) {
+    server_->train_ = [this, enough](
+                          const model::Adapter* start, const DistillInput& input,
+                          const std::function<void(const DistillProgress&)>& progress,
+                          const std::function<bool()>& cancelled) -> absl::StatusOr<DistillResult> {
+      auto result = learner().Train(start, input, progress, cancelled);
+      if (!result.ok() || start == nullptr) return result;
+      replayed_.push_back(input.replay.size());
+      if (input.replay.size() > enough) return result;
+      auto worse = std::make_shared<model::Adapter>(result->adapter->Clone());
+      worse->layers.back()[0].b.view({-1})[1].fill_(0);
+      return DistillResult{.adapter = std::move(worse), .last = result->last};
+    };
+    Start();
+    server_->Inject(1);
+    RunNow();
+    ASSERT_TRUE(server_->AwaitState(1, kCommitted));
+    server_->Inject(2);
+    RunNow();
+  }
+
+  std::vector<size_t> replayed_;  // sentences, of each training but the first
+};
+
+TEST_F(CostsEarlierTest, AJobThatCostsEarlierExperiencesIsTriedWithMoreReplay) {
+  ASSERT_NO_FATAL_FAILURE(StartAndLearnOne(/*enough=*/4));
+
+  ASSERT_TRUE(server_->AwaitState(2, kCommitted));
+
+  server_->updater_.reset();
+  // Experience 1 has two sentences, and they are all that the first time replays.
+  EXPECT_THAT(replayed_, ElementsAre(2, 12));
+  EXPECT_EQ(fakes::Knowledge(*versions().current(), 1), 1);
+  EXPECT_EQ(server_->Jobs()[1].attempt(), 2);
+}
+
+TEST_F(CostsEarlierTest, WhereMoreReplayDoesNotHelpTheBatchIsSplitAndQuarantined) {
+  ASSERT_NO_FATAL_FAILURE(StartAndLearnOne(/*enough=*/100));
+
+  // The halves begin with as much replay, and are not tried a second time.
+  ASSERT_TRUE(server_->AwaitState(4, kRejected));
+
+  server_->updater_.reset();
+  EXPECT_THAT(replayed_, ElementsAre(2, 12, 6, 6));
+  EXPECT_EQ(server_->StateOf(1), store::STORED_STATE_INTEGRATED);
+  EXPECT_EQ(server_->StateOf(2), store::STORED_STATE_QUARANTINED);
+  EXPECT_EQ(server_->StateOf(3), store::STORED_STATE_QUARANTINED);
+  EXPECT_THAT(server_->Jobs()[1].state_reason(), HasSubstr("--gate.max_earlier_loss"));
+}
+
 TEST_F(UpdaterFailureTest, NotANumberIsRejectedAndServingUnchanged) {
   Start();
   const int64_t good = server_->Inject(1)[0];
