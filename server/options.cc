@@ -206,6 +206,8 @@ void AddLearningFlags(CLI::App* app, ServerOptions* options) {
                 "texts that retention is measured on");
   retention.Add("--retention.text_tokens", options->retention.text_tokens, 2, kMaxInt,
                 "tokens of a text");
+  retention.Add("--retention.top_k", options->retention.top_k, 1, 1024,
+                "the base model's most likely tokens kept for each token");
 }
 
 void AddUpdateFlags(CLI::App* app, ServerOptions* options) {
@@ -372,7 +374,6 @@ std::variant<ServerOptions, ExitRequest> ParseOptions(int argc, const char* cons
   if (std::string contradiction = Contradiction(options); !contradiction.empty()) {
     return BadFlags(contradiction);
   }
-  options.retention.top_k = options.generator.top_k;
   return options;
 }
 

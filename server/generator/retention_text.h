@@ -28,7 +28,10 @@ struct RetentionTextOptions {
   int train_texts = 192;   // (--retention.train_texts)
   int heldout_texts = 24;  // (--retention.heldout_texts)
   int text_tokens = 64;    // (--retention.text_tokens)
-  int top_k = 20;
+  // The base model's most likely tokens kept for each token (--retention.top_k). More than of a
+  // target sentence's teacher: among those that are not named nothing is held in place, and a
+  // quarter of the drift on real text was there when they were 20.
+  int top_k = 128;
   uint64_t seed = 7;
   // Whose text it is: a cache of another model is not used.
   std::string model_fingerprint;

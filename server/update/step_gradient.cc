@@ -39,9 +39,8 @@ StepGradient ComputePart(const model::Weights& base, const model::Adapter& adapt
   if (share != nullptr) forward.layer_hook = [share] { share->Yield(); };
   const at::Tensor hidden =
       model::Network::Forward(base, batch.packed.tokens, batch.packed.segments, forward);
-  const KlLoss loss =
-      TopKKlLoss(base, hidden.detach().index_select(0, batch.target_rows), batch.teacher,
-                 batch.weight_T, /*with_grad=*/true, forward.layer_hook);
+  const KlLoss loss = BatchLoss(base, hidden.detach().index_select(0, batch.target_rows), batch,
+                                /*with_grad=*/true, forward.layer_hook);
 
   StepGradient part;
   part.loss = loss.sum;

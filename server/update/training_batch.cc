@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "common/status_macros.h"
@@ -38,6 +39,29 @@ constexpr float kMostSaid = 4;
 
 double Said(const TrainingSentence& sentence, size_t token) {
   return sentence.base_kl.empty() ? 0 : std::min(sentence.base_kl[token], kMostSaid);
+}
+
+// The teacher on all target tokens of `sentences`, with the least k of any of them.
+TeacherTopK TeacherOf(const SentenceList& sentences, at::Device device) {
+  if (sentences.empty()) return {};
+  int64_t tokens = 0, k = std::numeric_limits<int64_t>::max();
+  for (const TrainingSentence* sentence : sentences) {
+    tokens += sentence->teacher.tokens();
+    k = std::min<int64_t>(k, sentence->teacher.k);
+  }
+  const at::TensorOptions on_cpu = at::TensorOptions().device(at::kCPU);
+  const at::Tensor ids_TK = at::empty({tokens, k}, on_cpu.dtype(at::kLong));
+  const at::Tensor log_probs_TK = at::empty({tokens, k}, on_cpu.dtype(at::kFloat));
+  int64_t row = 0;
+  for (const TrainingSentence* sentence : sentences) {
+    const store::TeacherRows& teacher = sentence->teacher;
+    for (int t = 0; t < teacher.tokens(); ++t, ++row) {
+      // A row is sorted, the most likely token first.
+      std::copy_n(teacher.ids_of(t).begin(), k, ids_TK.data_ptr<int64_t>() + row * k);
+      std::copy_n(teacher.log_probs_of(t).begin(), k, log_probs_TK.data_ptr<float>() + row * k);
+    }
+  }
+  return {ids_TK.to(device), log_probs_TK.to(device)};
 }
 
 }  // namespace
@@ -110,35 +134,50 @@ TrainingBatch MakeTrainingBatch(const SentenceList& targets, const SentenceList&
   sentences.insert(sentences.end(), retention.begin(), retention.end());
 
   TrainingBatch batch;
-  int64_t tokens = 0, k = std::numeric_limits<int64_t>::max();
+  int64_t tokens = 0;
   for (const TrainingSentence* sentence : sentences) {
     batch.tokens.push_back(static_cast<int64_t>(sentence->item.target.size()));
     tokens += batch.tokens.back();
-    k = std::min<int64_t>(k, sentence->teacher.k);
   }
   batch.packed = Pack(ItemsOf(sentences));
 
   const at::TensorOptions on_cpu = at::TensorOptions().device(at::kCPU);
-  const at::Tensor ids_TK = at::empty({tokens, k}, on_cpu.dtype(at::kLong));
-  const at::Tensor log_probs_TK = at::empty({tokens, k}, on_cpu.dtype(at::kFloat));
   const at::Tensor weight_T = at::empty({tokens}, on_cpu.dtype(at::kFloat));
   int64_t row = 0;
   for (size_t i = 0; i < sentences.size(); ++i) {
-    const store::TeacherRows& teacher = sentences[i]->teacher;
     const bool retained = i >= targets.size();
-    for (int t = 0; t < batch.tokens[i]; ++t, ++row) {
+    for (int64_t t = 0; t < batch.tokens[i]; ++t, ++row) {
       const double weight = retained ? weights.OfRetention()
                                      : weights.OfTarget(*sentences[i], static_cast<size_t>(t));
       weight_T.data_ptr<float>()[row] = static_cast<float>(weight);
-      // A row is sorted, the most likely token first.
-      std::copy_n(teacher.ids_of(t).begin(), k, ids_TK.data_ptr<int64_t>() + row * k);
-      std::copy_n(teacher.log_probs_of(t).begin(), k, log_probs_TK.data_ptr<float>() + row * k);
     }
   }
-  batch.teacher = {ids_TK.to(device), log_probs_TK.to(device)};
+  batch.teacher = TeacherOf(targets, device);
+  batch.retention_teacher = TeacherOf(retention, device);
   batch.weight_T = weight_T.to(device);
   batch.target_rows = at::tensor(batch.packed.target_rows, on_cpu.dtype(at::kLong)).to(device);
   return batch;
+}
+
+KlLoss BatchLoss(const model::Weights& weights, const at::Tensor& hidden_TD,
+                 const TrainingBatch& batch, bool with_grad,
+                 const std::function<void()>& between_chunks) {
+  KlLoss loss;
+  std::vector<at::Tensor> kl, gradients;
+  int64_t begin = 0;
+  for (const TeacherTopK* teacher : {&batch.teacher, &batch.retention_teacher}) {
+    if (!teacher->ids_TK.defined()) continue;
+    const int64_t count = teacher->ids_TK.size(0);
+    KlLoss part = TopKKlLoss(weights, hidden_TD.narrow(0, begin, count), *teacher,
+                             batch.weight_T.narrow(0, begin, count), with_grad, between_chunks);
+    begin += count;
+    loss.sum += part.sum;
+    kl.push_back(std::move(part.kl_T));
+    if (with_grad) gradients.push_back(std::move(part.grad_hidden_TD));
+  }
+  loss.kl_T = at::cat(kl);
+  if (with_grad) loss.grad_hidden_TD = at::cat(gradients);
+  return loss;
 }
 
 }  // namespace imprint::update

@@ -9,6 +9,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <vector>
 
 #include "ATen/core/TensorBody.h"
@@ -68,8 +69,11 @@ class TokenWeights {
 struct TrainingBatch {
   PackedBatch packed;
   at::Tensor target_rows;  // int64 [T], on the device
-  TeacherTopK teacher;     // of the T target tokens; k is the least of any sentence's
-  at::Tensor weight_T;     // of each in the loss
+  // The teacher on the target tokens of the new sentences, and on the others, those of the
+  // retention text: each with the least k of any of its sentences. Undefined where there are none.
+  TeacherTopK teacher;
+  TeacherTopK retention_teacher;
+  at::Tensor weight_T;  // of each target token in the loss
   // Target tokens of each sentence, first those of `targets`, then those of `retention`.
   std::vector<int64_t> tokens;
 };
@@ -78,6 +82,12 @@ struct TrainingBatch {
 // are not empty; `weights` are of the step.
 TrainingBatch MakeTrainingBatch(const SentenceList& targets, const SentenceList& retention,
                                 const TokenWeights& weights, at::Device device);
+
+// The loss of the batch's T target tokens; `hidden_TD` are the states that predict them. As
+// TopKKlLoss.
+KlLoss BatchLoss(const model::Weights& weights, const at::Tensor& hidden_TD,
+                 const TrainingBatch& batch, bool with_grad,
+                 const std::function<void()>& between_chunks = {});
 
 }  // namespace imprint::update
 

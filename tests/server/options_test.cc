@@ -47,13 +47,13 @@ TEST(OptionsTest, DefaultsAreTheRooms) {
 
 TEST(OptionsTest, FlagsReachTheirRooms) {
   const ServerOptions options = Good(
-      {"--inject.max_bytes=5", "--update.max_age=1m30s", "--update.top_k=7",
+      {"--inject.max_bytes=5", "--update.max_age=1m30s", "--update.top_k=7", "--retention.top_k=9",
        "--gate.min_efficacy=-0.5", "--version.keep", "3",
        "--metrics_listen=", "--version.rollback_when_broken", "--serve.kv_tokens=100000000000"});
   EXPECT_EQ(options.limits.max_inject_bytes, 5);
   EXPECT_EQ(options.scheduler.max_age, absl::Seconds(90));
   EXPECT_EQ(options.generator.top_k, 7);
-  EXPECT_EQ(options.retention.top_k, 7);
+  EXPECT_EQ(options.retention.top_k, 9);
   EXPECT_DOUBLE_EQ(options.gate.min_efficacy, -0.5);
   EXPECT_EQ(options.version_keep, 3);
   EXPECT_EQ(options.metrics_listen, "");

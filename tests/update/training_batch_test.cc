@@ -109,5 +109,18 @@ TEST_F(WeightTest, PartOfAStepHasItsShareOfTheStepsWeight) {
   EXPECT_THAT(Weights(part), ElementsAre(FloatEq(0.125F), FloatEq(0.125F)));
 }
 
+TEST_F(WeightTest, RetentionTextKeepsItsOwnNumberOfTeacherTokens) {
+  retained_.teacher = {.k = 2,
+                       .ids = {3, 1, 4, 1, 5, 1, 6, 1},
+                       .log_probs = {-0.1F, -3, -0.2F, -3, -0.3F, -3, -0.4F, -3}};
+
+  const TrainingBatch batch = Batch({&a_, &b_}, {&retained_}, 1, 0);
+
+  EXPECT_EQ(batch.teacher.ids_TK.sizes(), at::IntArrayRef({4, 1}));
+  EXPECT_EQ(batch.retention_teacher.ids_TK.sizes(), at::IntArrayRef({4, 2}));
+  EXPECT_EQ(batch.retention_teacher.ids_TK[3][0].item<int64_t>(), 6);
+  EXPECT_FLOAT_EQ(batch.retention_teacher.log_probs_TK[2][0].item<float>(), -0.3F);
+}
+
 }  // namespace
 }  // namespace imprint::update

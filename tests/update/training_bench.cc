@@ -124,8 +124,8 @@ Seconds OneStep(const model::Weights& base, const model::Adapter& adapter, AdamW
   const at::Tensor hidden =
       model::Network::Forward(base, batch.packed.tokens, batch.packed.segments, options);
   seconds.forward = Since(mark);
-  const KlLoss loss = TopKKlLoss(base, hidden.detach().index_select(0, batch.target_rows),
-                                 batch.teacher, batch.weight_T, /*with_grad=*/true);
+  const KlLoss loss = BatchLoss(base, hidden.detach().index_select(0, batch.target_rows), batch,
+                                /*with_grad=*/true);
   at::Tensor grad_hidden = at::zeros_like(hidden);
   grad_hidden.index_copy_(0, batch.target_rows, loss.grad_hidden_TD.to(hidden.scalar_type()));
   seconds.loss = Since(mark);
