@@ -5,6 +5,7 @@
 
 find_package(Threads REQUIRED)
 find_package(OpenSSL REQUIRED)
+find_package(CURL REQUIRED)
 find_package(Protobuf REQUIRED) # module mode: Debian ships no ProtobufConfig.cmake
 find_package(gRPC CONFIG REQUIRED)
 find_package(absl CONFIG REQUIRED)

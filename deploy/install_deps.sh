@@ -133,9 +133,9 @@ checksum() { cat "$@" | sha256sum | cut -d' ' -f1; }
 install_system_packages() {
   apt_need build-essential ca-certificates ccache cmake curl git mold ninja-build pkg-config \
     procps python3 python3-venv util-linux \
-    libabsl-dev libbenchmark-dev libcli11-dev libgmock-dev libgrpc++-dev libgrpc-dev libgtest-dev \
-    libmimalloc-dev libprotobuf-dev librocksdb-dev libspdlog-dev libssl-dev nlohmann-json3-dev \
-    prometheus-cpp-dev protobuf-compiler protobuf-compiler-grpc
+    libabsl-dev libbenchmark-dev libcli11-dev libcurl4-openssl-dev libgmock-dev libgrpc++-dev \
+    libgrpc-dev libgtest-dev libmimalloc-dev libprotobuf-dev librocksdb-dev libspdlog-dev \
+    libssl-dev nlohmann-json3-dev prometheus-cpp-dev protobuf-compiler protobuf-compiler-grpc
   if ! have_rust; then
     # Debian's plain cargo is older than the crates allow, and so is a cargo-web that was
     # installed before.

@@ -64,11 +64,22 @@ App::~App() {
 
 absl::StatusOr<std::unique_ptr<App>> App::Start(const ServerOptions& options) {
   std::unique_ptr<App> app(new App(options));
+  IMPRINT_RETURN_IF_ERROR(app->OpenEndpoint());
   IMPRINT_RETURN_IF_ERROR(app->LoadModel());
   IMPRINT_RETURN_IF_ERROR(app->OpenData());
   IMPRINT_RETURN_IF_ERROR(app->StartServing());
   IMPRINT_RETURN_IF_ERROR(app->StartLearning());
   return app;
+}
+
+absl::Status App::OpenEndpoint() {
+  if (options_.remote.endpoint.empty()) return absl::OkStatus();
+  IMPRINT_ASSIGN_OR_RETURN(auto endpoint,
+                           generator::RemoteEndpoint::Open(options_.remote, metrics_.generator()));
+  remote_writer_ = std::make_unique<generator::RemoteWriter>(std::move(endpoint));
+  spdlog::warn("the text of experiences is sent to {} (--generator.endpoint)",
+               options_.remote.endpoint);
+  return absl::OkStatus();
 }
 
 absl::Status App::LoadModel() {
@@ -132,8 +143,9 @@ absl::Status App::StartServing() {
 
 absl::Status App::StartLearning() {
   ConnectEvents();
-  generator_ = std::make_unique<generator::Generator>(
-      options_.generator, engine_.get(), versions_->base(), text_.get(), probe_maker_.get());
+  generator_ =
+      std::make_unique<generator::Generator>(options_.generator, engine_.get(), versions_->base(),
+                                             text_.get(), probe_maker_.get(), remote_writer_.get());
   generator::RetentionTextOptions retention = options_.retention;
   retention.model_fingerprint = model_fingerprint_;
   retention_ =

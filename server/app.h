@@ -16,6 +16,7 @@
 #include "server/engine/engine.h"
 #include "server/experience/experience_log.h"
 #include "server/generator/generator.h"
+#include "server/generator/remote_writer.h"
 #include "server/generator/worker.h"
 #include "server/metrics/metrics.h"
 #include "server/model/weights.h"
@@ -57,6 +58,7 @@ class App {
   explicit App(const ServerOptions& options);
 
   // Each needs those before it.
+  absl::Status OpenEndpoint();
   absl::Status LoadModel();
   absl::Status OpenData();
   absl::Status StartServing();
@@ -83,6 +85,7 @@ class App {
   std::unique_ptr<engine::Chat> chat_;
   std::unique_ptr<probe::Prober> prober_;
   std::unique_ptr<probe::ProbeMaker> probe_maker_;
+  std::unique_ptr<generator::RemoteWriter> remote_writer_;  // null: no endpoint
   std::unique_ptr<generator::Generator> generator_;
   std::unique_ptr<RetentionSource> retention_;
   std::unique_ptr<update::Distiller> distiller_;

@@ -197,6 +197,20 @@ void AddLearningFlags(CLI::App* app, ServerOptions* options) {
   generator.Add("--generator.chunk_tokens", options->generator.chunk_tokens, 16, kMaxInt,
                 "tokens of context in one chunk");
 
+  FlagGroup remote(app, "Letting another model write questions (experiences are sent to it)");
+  remote.Add("--generator.endpoint", options->remote.endpoint,
+             "URL of an OpenAI-compatible endpoint, such as https://HOST/v1, that gets the text of "
+             "every experience; empty: no text leaves this machine");
+  remote.Add("--generator.endpoint_model", options->remote.model, "model that is asked for there");
+  remote.AddPath("--generator.endpoint_key_file", options->remote.key_file,
+                 "file with the key that is sent along, closed to other users; without: none");
+  remote.AddPath("--generator.endpoint_ca", options->remote.ca_file,
+                 "PEM file of the authorities that are trusted there; without: the system's");
+  remote.AddDuration("--generator.endpoint_timeout", options->remote.timeout,
+                     "longest wait for one response");
+  remote.AddSwitch("--generator.endpoint_insecure", options->remote.insecure,
+                   "allow http:// to other machines: text and key can be read on the way");
+
   FlagGroup retention(app, "Retention text");
   retention.AddPath("--retention.corpus", options->retention.corpus,
                     "text file; without: sampled from the base model");
@@ -305,6 +319,9 @@ std::string Contradiction(const ServerOptions& options) {
       return absl::StrCat(flag, ": \"", address, "\" is no address; give HOST:PORT, such as ",
                           "127.0.0.1:50051");
     }
+  }
+  if (const absl::Status remote = generator::CheckRemoteOptions(options.remote); !remote.ok()) {
+    return std::string(remote.message());
   }
   if (options.allow_insecure_listen) return "";
   const bool has_tls = !listen.tls_certificate_file.empty();

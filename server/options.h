@@ -15,6 +15,7 @@
 #include "server/engine/engine.h"
 #include "server/experience/experience_log.h"
 #include "server/generator/generator.h"
+#include "server/generator/remote_options.h"
 #include "server/generator/retention_text.h"
 #include "server/rpc/server.h"
 #include "server/rpc/service_deps.h"
@@ -50,6 +51,7 @@ struct ServerOptions {
   int version_keep = 8;
   bool version_rollback_when_broken = false;
   generator::GeneratorOptions generator;
+  generator::RemoteOptions remote;
   generator::RetentionTextOptions retention;
   update::SchedulerOptions scheduler;
   update::DistillerOptions distiller;

@@ -22,6 +22,8 @@ constexpr int kPassageTokens = 96;
 constexpr int kLeastQuestions = 2;
 // Each kind that restates the text may take this part of the budget, clozes twice.
 constexpr int kRestatementShare = 5;
+// Tokens of a question that an endpoint wrote: it stands beside the chunk in the window.
+constexpr int kRemoteQuestionTokens = 64;
 
 // An answer of the model's up to the end of its first sentence: what it goes on to say is
 // made up more often.
@@ -44,6 +46,14 @@ size_t CountHeldOut(size_t questions, double share) {
   if (questions < 2) return 0;
   const auto shared = static_cast<size_t>(std::lround(static_cast<double>(questions) * share));
   return std::min(std::max<size_t>(questions >= 6 ? 2 : 1, shared), questions);
+}
+
+// Whether question `i` of so many is one of the `held` kept apart: every so many-th one, so that
+// probes are as mixed as what is trained on.
+bool IsHeldOut(size_t i, size_t questions, size_t held) {
+  if (held == 0) return false;
+  const size_t stride = questions / held;
+  return i % stride == stride - 1 && i / stride < held;
 }
 
 }  // namespace
@@ -87,6 +97,43 @@ absl::Status ChunkTargets::AddCallers(const std::vector<store::CallerSentence>& 
   return absl::OkStatus();
 }
 
+int ChunkTargets::CountByRule() const {
+  const int share = std::max(1, budget_ / kRestatementShare);
+  size_t count = 0;
+  if (Wants("passage")) count += CountTokens(chunk_) / kPassageTokens + 1;
+  if (Wants("sentence")) count += writer_.Sentences(share).size();
+  if (Wants("recital")) count += writer_.Recitals(share).size();
+  if (Wants("cloze")) count += writer_.Clozes(share).size();
+  return static_cast<int>(count);
+}
+
+absl::Status ChunkTargets::AddRemote(const RemoteWriter& remote, bool hold_out_probes) {
+  if (!Wants("remote")) return absl::OkStatus();
+  const auto fits = [this](const Exchange& exchange) {
+    const auto question = text_.EncodeContinuation(exchange.question);
+    const auto answer = text_.EncodeContinuation(exchange.answer);
+    return question.ok() && question->size() <= kRemoteQuestionTokens && answer.ok() &&
+           answer->size() <= kPassageTokens;
+  };
+  const int count =
+      std::max(budget_ - CountByRule(), kLeastQuestions) + (hold_out_probes ? kLeastQuestions : 0);
+  const auto written = remote.Write(chunk_, count, fits, cancelled_);
+  if (absl::IsCancelled(written.status())) return written.status();
+  if (!written.ok()) return absl::OkStatus();  // the endpoint has said it in the log
+  remote_suffices_ = 2 * static_cast<int>(written->size()) >= count;
+  const size_t held =
+      remote_suffices_ && hold_out_probes ? CountHeldOut(written->size(), options_.probe_share) : 0;
+  for (size_t i = 0; i < written->size(); ++i) {
+    const Exchange& exchange = (*written)[i];
+    if (IsHeldOut(i, written->size(), held)) {
+      remote_held_out_.push_back(exchange.question);
+    } else {
+      IMPRINT_RETURN_IF_ERROR(drafts_.AddChat("remote", exchange.question, exchange.answer));
+    }
+  }
+  return absl::OkStatus();
+}
+
 absl::Status ChunkTargets::AddRestatements() {
   const int share = std::max(1, budget_ / kRestatementShare);
   if (Wants("passage")) {
@@ -102,7 +149,7 @@ absl::Status ChunkTargets::AddRestatements() {
       IMPRINT_RETURN_IF_ERROR(drafts_.AddPlain("sentence", sentence));
     }
   }
-  if (Wants("rewrite")) {
+  if (Wants("rewrite") && !remote_suffices_) {
     // They are written by the model one token after another: the dearest kind.
     IMPRINT_ASSIGN_OR_RETURN(const std::vector<std::string> rewrites,
                              writer_.Rewrites(std::max(1, share / 2)));
@@ -128,6 +175,7 @@ absl::Status ChunkTargets::AddRestatements() {
 }
 
 absl::StatusOr<std::vector<std::string>> ChunkTargets::AddAnswers(bool hold_out_probes) {
+  if (remote_suffices_) return std::move(remote_held_out_);
   if (Wants("open")) {
     const std::vector<std::string> open =
         writer_.OpenQuestions(std::max(1, budget_ / kRestatementShare / 2));
@@ -150,12 +198,10 @@ absl::StatusOr<std::vector<std::string>> ChunkTargets::AddAnswers(bool hold_out_
   IMPRINT_ASSIGN_OR_RETURN(const std::vector<size_t> telling, KeepTelling(questions, answers));
 
   const size_t held = hold_out_probes ? CountHeldOut(telling.size(), options_.probe_share) : 0;
-  // Every so many-th one, so that probes are as mixed as what is trained on.
-  const size_t stride = held == 0 ? 0 : telling.size() / held;
   std::vector<std::string> held_out;
   for (size_t i = 0; i < telling.size(); ++i) {
     const size_t question = telling[i];
-    if (held_out.size() < held && i % stride == stride - 1) {
+    if (IsHeldOut(i, telling.size(), held)) {
       held_out.push_back(questions[question]);
     } else if (Wants("question")) {
       IMPRINT_RETURN_IF_ERROR(

@@ -101,12 +101,13 @@ void AddProbes(std::vector<std::string> questions, Chunk& chunk) {
 
 Generator::Generator(const GeneratorOptions& options, engine::Engine* engine,
                      engine::SharedVersion base, const text::TextModel* text,
-                     const probe::ProbeMaker* probe_maker)
+                     const probe::ProbeMaker* probe_maker, const RemoteWriter* remote)
     : options_(options),
       engine_(engine),
       base_(std::move(base)),
       text_(text),
-      probe_maker_(probe_maker) {}
+      probe_maker_(probe_maker),
+      remote_(remote) {}
 
 absl::StatusOr<GeneratedSentences> Generator::Generate(
     const store::ExperienceRecord& experience, const std::function<bool()>& cancelled) const {
@@ -165,6 +166,9 @@ absl::StatusOr<std::vector<std::string>> Generator::GenerateChunk(
   ChunkTargets writer(options_, *engine_, base_, *text_, chunk, options_.seed + SeedOf(chunk),
                       cancelled);
   IMPRINT_RETURN_IF_ERROR(writer.AddCallers(caller_targets));
+  if (remote_ != nullptr) {
+    IMPRINT_RETURN_IF_ERROR(writer.AddRemote(*remote_, hold_out_probes));
+  }
   IMPRINT_RETURN_IF_ERROR(writer.AddRestatements());
   IMPRINT_ASSIGN_OR_RETURN(std::vector<std::string> held_out, writer.AddAnswers(hold_out_probes));
   IMPRINT_ASSIGN_OR_RETURN(std::vector<store::TargetRecord> finished, std::move(writer).Finish());

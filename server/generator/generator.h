@@ -23,8 +23,8 @@ namespace imprint::generator {
 
 // What target sentences are made of, beside the caller's own; generator/README.md says what
 // each is and what it is worth.
-inline constexpr std::array<const char*, 8> kTargetKinds = {
-    "passage", "sentence", "rewrite", "recital", "cloze", "open", "question", "quote"};
+inline constexpr std::array<const char*, 9> kTargetKinds = {
+    "passage", "sentence", "rewrite", "recital", "cloze", "open", "question", "quote", "remote"};
 
 struct GeneratorOptions {
   // Those of kTargetKinds that are made (--generator.kinds).
@@ -54,16 +54,20 @@ struct GeneratedSentences {
   std::vector<store::ProbeRecord> probes;
 };
 
+class RemoteWriter;
+
 // Thread-safe. All pointers outlive it.
 class Generator {
  public:
+  // `remote` may be null: then there is no endpoint to ask.
   Generator(const GeneratorOptions& options, engine::Engine* engine, engine::SharedVersion base,
-            const text::TextModel* text, const probe::ProbeMaker* probe_maker);
+            const text::TextModel* text, const probe::ProbeMaker* probe_maker,
+            const RemoteWriter* remote = nullptr);
 
   // From an experience to its target sentences and probes, each with the teacher's
-  // distribution. The same text and seed give the same sentences. INVALID_ARGUMENT:
-  // nothing could be made of it (the reason is for a person); errors of the engine pass
-  // through. `cancelled` is asked between steps.
+  // distribution. The same text and seed give the same sentences, where there is an endpoint
+  // also given its same responses. INVALID_ARGUMENT: nothing could be made of it (the reason is
+  // for a person); errors of the engine pass through. `cancelled` is asked between steps.
   absl::StatusOr<GeneratedSentences> Generate(const store::ExperienceRecord& experience,
                                               const std::function<bool()>& cancelled) const;
 
@@ -84,6 +88,7 @@ class Generator {
   const engine::SharedVersion base_;
   const text::TextModel* const text_;
   const probe::ProbeMaker* const probe_maker_;
+  const RemoteWriter* const remote_;
 };
 
 }  // namespace imprint::generator

@@ -84,6 +84,24 @@ EngineMetrics MakeEngineMetrics(Maker make) {
   return engine;
 }
 
+GeneratorMetrics MakeGeneratorMetrics(Maker make) {
+  GeneratorMetrics generator;
+  for (const char* result :
+       {"ok", "unusable", "refused", "busy", "server_error", "unreachable", "timeout"}) {
+    generator.remote_requests[result] = make.Counter(
+        "imprint_generator_remote_requests_total",
+        "Requests to --generator.endpoint, each attempt counted.", {{"result", result}});
+  }
+  for (const char* result : {"kept", "dropped"}) {
+    generator.remote_exchanges[result] = make.Counter(
+        "imprint_generator_remote_exchanges_total",
+        "Questions with their answers that --generator.endpoint wrote; dropped: the text does not "
+        "bear them out, they came before, or they are too long.",
+        {{"result", result}});
+  }
+  return generator;
+}
+
 UpdateMetrics MakeUpdateMetrics(Maker make) {
   UpdateMetrics update;
   for (const char* result : {"committed", "rejected", "failed", "cancelled"}) {
@@ -166,6 +184,7 @@ Metrics::Metrics()
     : registry_(std::make_shared<prometheus::Registry>()),
       callbacks_(std::make_shared<CallbackCollector>()),
       engine_(MakeEngineMetrics(Maker(registry_.get()))),
+      generator_(MakeGeneratorMetrics(Maker(registry_.get()))),
       update_(MakeUpdateMetrics(Maker(registry_.get()))),
       rpc_(MakeRpcMetrics(registry_.get())) {
   AddCallbackCounter("imprint_process_cpu_seconds_total", "Processor time of all threads.", {},

@@ -41,6 +41,14 @@ struct EngineMetrics {
   prometheus::Counter* prefix_miss_tokens;
 };
 
+struct GeneratorMetrics {
+  // Of --generator.endpoint, by result: "ok", "unusable", "refused", "busy", "server_error",
+  // "unreachable", "timeout".
+  std::map<std::string, prometheus::Counter*> remote_requests;
+  // By result: "kept", "dropped".
+  std::map<std::string, prometheus::Counter*> remote_exchanges;
+};
+
 struct UpdateMetrics {
   // By result: "committed", "rejected", "failed", "cancelled".
   std::map<std::string, prometheus::Counter*> jobs;
@@ -75,6 +83,7 @@ class Metrics {
   Metrics();
 
   EngineMetrics* engine() { return &engine_; }
+  GeneratorMetrics* generator() { return &generator_; }
   UpdateMetrics* update() { return &update_; }
   RpcMetrics* rpc() { return &rpc_; }
 
@@ -102,6 +111,7 @@ class Metrics {
   const std::shared_ptr<prometheus::Registry> registry_;
   const std::shared_ptr<CallbackCollector> callbacks_;
   EngineMetrics engine_;
+  GeneratorMetrics generator_;
   UpdateMetrics update_;
   RpcMetrics rpc_;
   std::unique_ptr<Server> server_;

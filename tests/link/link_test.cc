@@ -33,6 +33,7 @@
 #include "google/rpc/status.pb.h"
 #include "imprint/v1/admin_service.grpc.pb.h"
 #include "imprint/v1/imprint_service.grpc.pb.h"
+#include "server/http/client.h"
 #include "server/text/chat_template.h"
 
 namespace imprint {
@@ -182,6 +183,17 @@ TEST(LinkTest, PrometheusAnswersOnLoopback) {
   close(socket_fd);
 
   EXPECT_THAT(answer, HasSubstr("link_total 2"));
+}
+
+TEST(LinkTest, CurlAsksOnLoopback) {
+  prometheus::Exposer exposer("127.0.0.1:0");
+  const std::string url =
+      absl::StrCat("http://127.0.0.1:", exposer.GetListeningPorts().at(0), "/nothing");
+
+  const auto response = http::Client({}).PostJson(url, "{}", [] { return false; });
+
+  ASSERT_TRUE(response.ok()) << response.status();
+  EXPECT_GE(response->status, 400) << "there is nothing that takes a post";
 }
 
 TEST(LinkTest, RustRendersAndReportsErrors) {

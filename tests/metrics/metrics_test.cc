@@ -97,6 +97,8 @@ TEST(MetricsTest, ShowsZeroBeforeAnythingHappened) {
   const std::string text = metrics.Text();
   EXPECT_THAT(text, HasSubstr("imprint_jobs_total{result=\"committed\"} 0"));
   EXPECT_THAT(text, HasSubstr("imprint_jobs_rejected_total{reason=\"nan\"} 0"));
+  EXPECT_THAT(text, HasSubstr("imprint_generator_remote_requests_total{result=\"ok\"} 0"));
+  EXPECT_THAT(text, HasSubstr("imprint_generator_remote_exchanges_total{result=\"dropped\"} 0"));
   EXPECT_THAT(text, HasSubstr("imprint_live_version 0"));
 }
 

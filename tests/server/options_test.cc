@@ -75,6 +75,10 @@ TEST(OptionsTest, BadFlagsAreNamed) {
       {"--update.max_age=-5s", "--update.max_age"},
       {"--update.compute_share=1.5", "--update.compute_share"},
       {"--generator.kinds=passage,poem", "--generator.kinds"},
+      {"--generator.endpoint=models.example", "--generator.endpoint"},
+      {"--generator.endpoint=https://models.example", "--generator.endpoint_model"},
+      {"--generator.endpoint_model=m", "--generator.endpoint"},
+      {"--generator.endpoint_timeout=soon", "--generator.endpoint_timeout"},
       {"--update.objective=please", "--update.objective"},
       {"--tls_cert=a.pem", "--tls_key"},
       {"--listen=", "--listen"},
@@ -110,6 +114,32 @@ TEST(OptionsTest, AddressesBeyondThisMachineNeedTlsOrConsent) {
   }
   EXPECT_TRUE(std::holds_alternative<ServerOptions>(
       ParseWith({"--listen=0.0.0.0:50051", "--tls_cert=c.pem", "--tls_key=k.pem"})));
+}
+
+TEST(OptionsTest, EndpointsBeyondThisMachineNeedTlsOrConsent) {
+  const std::vector<std::string> flags = {"--generator.endpoint=http://models.example/v1",
+                                          "--generator.endpoint_model=m"};
+  const auto refused = ParseWith(flags);
+  ASSERT_TRUE(std::holds_alternative<ExitRequest>(refused));
+  EXPECT_EQ(std::get<ExitRequest>(refused).code, 2);
+  EXPECT_THAT(std::get<ExitRequest>(refused).message, HasSubstr("--generator.endpoint_insecure"));
+
+  std::vector<std::string> allowed = flags;
+  allowed.push_back("--generator.endpoint_insecure");
+  EXPECT_TRUE(std::holds_alternative<ServerOptions>(ParseWith(allowed)));
+}
+
+TEST(OptionsTest, NoTextLeavesTheMachineUnlessTold) {
+  EXPECT_EQ(Good({}).remote.endpoint, "");
+  const ServerOptions options =
+      Good({"--generator.endpoint=https://models.example/v1", "--generator.endpoint_model=m",
+            "--generator.endpoint_key_file=k", "--generator.endpoint_ca=c",
+            "--generator.endpoint_timeout=7s"});
+  EXPECT_EQ(options.remote.endpoint, "https://models.example/v1");
+  EXPECT_EQ(options.remote.model, "m");
+  EXPECT_EQ(options.remote.key_file, "k");
+  EXPECT_EQ(options.remote.ca_file, "c");
+  EXPECT_EQ(options.remote.timeout, absl::Seconds(7));
 }
 
 TEST(OptionsTest, HelpListsEveryFlagUnderAHeading) {
