@@ -153,12 +153,18 @@ absl::Status App::StartLearning() {
                                         options_.data_dir / "retention.cache");
   distiller_ = std::make_unique<update::Distiller>(options_.distiller, weights_, share_.get());
   gate_ = std::make_unique<update::Gate>(options_.gate, store_.get(), prober_.get());
+  update::StudentAnswersOptions answers;
+  answers.max_answer_tokens = options_.generator.max_answer_tokens;
+  answers.top_k = options_.generator.top_k;
+  student_answers_ = std::make_unique<update::StudentAnswers>(
+      answers, engine_.get(), versions_->base(), text_.get(), log_.get(), generator_.get());
   update::UpdaterDeps deps = {
       .store = store_.get(),
       .log = log_.get(),
       .versions = versions_.get(),
       .engine = engine_.get(),
       .distiller = distiller_.get(),
+      .student_answers = student_answers_.get(),
       .gate = gate_.get(),
       .retention = [this](const auto& cancelled) { return retention_->Get(cancelled); },
       .replay_share = options_.distiller.replay_share,

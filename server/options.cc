@@ -260,6 +260,8 @@ void AddUpdateFlags(CLI::App* app, ServerOptions* options) {
              "... but, unless that is 0, at least so many in a pass, as far as there are texts");
   update.Add("--update.retention_weight", options->distiller.retention_weight, 0, 100,
              "weight of the loss on retention tokens beside 1 on new target tokens");
+  update.Add("--update.on_policy_share", options->distiller.on_policy_share, 0, 1,
+             "share of the questions that the student answers itself, for the teacher to judge");
   update.Add("--update.replay_share", options->distiller.replay_share, 0, 100,
              "replayed target sentences for each new one ...");
   update.Add("--update.min_replay", options->distiller.min_replay, 0, kMaxInt,

@@ -143,6 +143,21 @@ absl::StatusOr<GeneratedSentences> Generator::Generate(
   return sentences;
 }
 
+absl::StatusOr<std::vector<std::string>> Generator::ContextsOf(
+    const store::ExperienceRecord& experience,
+    const std::vector<const store::TargetRecord*>& targets,
+    const std::function<bool()>& cancelled) const {
+  IMPRINT_ASSIGN_OR_RETURN(const std::vector<std::string> chunks,
+                           CutIntoChunks(TextOf(experience), cancelled));
+  const ChunkIndex index(chunks);
+  std::vector<std::string> contexts;
+  for (const store::TargetRecord* target : targets) {
+    if (cancelled()) return Stopping();
+    contexts.push_back(chunks[index.Best(absl::StrCat(target->prompt(), " ", target->text()))]);
+  }
+  return contexts;
+}
+
 absl::StatusOr<std::vector<std::string>> Generator::CutIntoChunks(
     const std::string& source, const std::function<bool()>& cancelled) const {
   if (SplitSentences(source).empty()) {

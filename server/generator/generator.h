@@ -71,6 +71,13 @@ class Generator {
   absl::StatusOr<GeneratedSentences> Generate(const store::ExperienceRecord& experience,
                                               const std::function<bool()>& cancelled) const;
 
+  // For each of the experience's target sentences the chunk that it is about, cut as Generate
+  // cuts: what its teacher was told. Errors as of Generate.
+  absl::StatusOr<std::vector<std::string>> ContextsOf(
+      const store::ExperienceRecord& experience,
+      const std::vector<const store::TargetRecord*>& targets,
+      const std::function<bool()>& cancelled) const;
+
  private:
   // That fit into the model's window beside a question. INVALID_ARGUMENT: there is nothing in
   // `source`, or something that the tokenizer cannot write.

@@ -34,6 +34,9 @@ using Sentences = std::vector<TrainingSentence>;
 // that ends early would else have been spent for nothing.
 constexpr double kFinalLearningRate = 0.1;
 
+// Answers of one round have seeds of their own, one after another.
+constexpr uint64_t kRoundSeeds = uint64_t{1} << 32;
+
 // The sentences of a job: new ones, then replayed ones; and the retention text.
 struct Material {
   Sentences targets;
@@ -103,7 +106,8 @@ model::Adapter SetRequiresGrad(model::Adapter adapter, bool requires_grad) {
 class Training {
  public:
   Training(const DistillerOptions& options, const model::Weights& base, engine::ComputeShare* share,
-           model::Adapter adapter, Material material, double highest_rate)
+           model::Adapter adapter, const DistillInput& input, Material material,
+           double highest_rate)
       : options_(options),
         highest_rate_(highest_rate),
         base_(base),
@@ -112,6 +116,9 @@ class Training {
         optimizer_(
             {.beta1 = options.beta1, .beta2 = options.beta2, .weight_decay = options.weight_decay},
             adapter_.Parameters()),
+        on_policy_(Records(input),
+                   options.objective == Objective::kDistill ? options.on_policy_share : 0,
+                   input.answer),
         targets_(std::move(material.targets)),
         retention_(std::move(material.retention)),
         pool_(targets_.size(), options.learned_kl, options.seed),
@@ -123,6 +130,7 @@ class Training {
     const absl::Time start = absl::Now();
     int epochs = options_.max_epochs;
     for (int epoch = 0; epoch < epochs && StepsLeft() > 0 && !pool_.Learned(); ++epoch) {
+      IMPRINT_RETURN_IF_ERROR(AskStudent(epoch, epochs));
       const std::vector<size_t> targets = pool_.NextEpoch();
       const std::vector<size_t> retention = DrawRetention(targets);
       const std::vector<PackItem> target_items = ItemsOf(Pick(targets_, targets));
@@ -160,6 +168,25 @@ class Training {
   }
 
  private:
+  // Those of `targets_`.
+  static std::vector<const store::TargetRecord*> Records(const DistillInput& input) {
+    std::vector<const store::TargetRecord*> records = input.targets;
+    records.insert(records.end(), input.replay.begin(), input.replay.end());
+    return records;
+  }
+
+  // Where a round of on-policy distillation begins with the pass.
+  absl::Status AskStudent(int epoch, int epochs) {
+    const int rounds = std::min(options_.on_policy_rounds, epochs - 1);
+    if (!on_policy_.enabled() || epoch == 0 || on_policy_round_ == rounds) return absl::OkStatus();
+    if (epoch * (rounds + 1) < (on_policy_round_ + 1) * epochs) return absl::OkStatus();
+    const model::Adapter student = SetRequiresGrad(adapter_.Clone(), false);
+    const int round = on_policy_round_++;
+    return on_policy_.AskAgain(student, round,
+                               options_.seed + static_cast<uint64_t>(round) * kRoundSeeds,
+                               base_.config, targets_);
+  }
+
   int StepsLeft() const {
     if (options_.max_steps == 0) return std::numeric_limits<int>::max();
     return options_.max_steps - progress_.step;
@@ -245,7 +272,9 @@ class Training {
   engine::ComputeShare* const share_;
   model::Adapter adapter_;
   AdamW optimizer_;
-  const Sentences targets_;
+  OnPolicySentences on_policy_;
+  int on_policy_round_ = 0;
+  Sentences targets_;
   const Sentences retention_;
   TargetPool pool_;
   TargetPool retention_seen_;  // only for its mean
@@ -311,8 +340,9 @@ absl::StatusOr<DistillResult> Distiller::Train(
                                                         options_.alpha, options_.seed, first_layer)
                                  : start->Clone();
     const double rate = options_.learning_rate * (start == nullptr ? 1 : options_.continue_rate);
-    result = Training(options_, *base_, share_, std::move(adapter), std::move(material), rate)
-                 .Run(progress, cancelled);
+    result =
+        Training(options_, *base_, share_, std::move(adapter), input, std::move(material), rate)
+            .Run(progress, cancelled);
   });
   if (absl::IsResourceExhausted(guarded)) {
     return absl::ResourceExhaustedError(absl::StrFormat(

@@ -18,6 +18,7 @@
 #include "server/engine/compute_share.h"
 #include "server/model/adapter.h"
 #include "server/store/records.pb.h"
+#include "server/update/on_policy.h"
 
 namespace imprint::update {
 
@@ -74,6 +75,11 @@ struct DistillerOptions {
   // Share of the loss on target tokens that is spread by how much the context says on each:
   // names and numbers are few among words that the base would have said too (--update.focus).
   double focus = 0.5;
+  // Share of the questions, new and replayed, that the student answers itself in a round of
+  // on-policy distillation (--update.on_policy_share). Not with Objective::kNextToken.
+  double on_policy_share = 0.5;
+  // Rounds of it in a job, evenly spread over its passes, none before the first is over.
+  int on_policy_rounds = 3;
   // A sentence whose KL per token is below this leaves the pool; training ends when the
   // mean is (--update.learned_kl).
   double learned_kl = 0.05;
@@ -83,11 +89,13 @@ struct DistillerOptions {
   int64_t max_bytes = 0;
 };
 
-// What one job trains on. Pointers outlive the call.
+// What one job trains on. Pointers, and what `answer` needs, outlive the call.
 struct DistillInput {
   std::vector<const store::TargetRecord*> targets;
   std::vector<const store::TargetRecord*> replay;
   std::vector<const store::TargetRecord*> retention;
+  // How the student is asked in training; empty: never.
+  AnswerFn answer = {};
 };
 
 struct DistillProgress {
@@ -111,8 +119,8 @@ class Distiller {
   Distiller(const DistillerOptions& options, std::shared_ptr<const model::Weights> base,
             engine::ComputeShare* share);
 
-  // Continues from `start` (null: a fresh adapter). From the same input, seed, device and
-  // thread count the same bytes come out. CANCELLED when `cancelled` says so between steps;
+  // Continues from `start` (null: a fresh adapter). From the same input, answers, seed, device
+  // and thread count the same bytes come out. CANCELLED when `cancelled` says so between steps;
   // INTERNAL naming the step when loss or gradient is not finite (checked before the step
   // is taken); FAILED_PRECONDITION when no step fits --update.max_bytes; RESOURCE_EXHAUSTED when
   // the longest sentence does not, or memory ran out.

@@ -98,22 +98,28 @@ class JobRun {
               const std::function<void(const DistillProgress&)>& progress) {
     // What was learned last was what is forgotten: the anchor as it is will do.
     if (targets_.empty()) return Merge(start_deltas_);
-    const DistillInput input{.targets = Pointers(targets_),
-                             .replay = Pointers(replay_),
-                             .retention = Pointers(retention.train)};
+    DistillInput input{.targets = Pointers(targets_),
+                       .replay = Pointers(replay_),
+                       .retention = Pointers(retention.train),
+                       .answer = {}};
+    if (deps_.student_answers != nullptr) {
+      input.answer = [this](const model::Adapter& student,
+                            const std::vector<const store::TargetRecord*>& asked,
+                            uint64_t seed) { return AskStudent(student, asked, seed); };
+    }
     const model::Adapter* start = start_deltas_.empty() ? nullptr : start_deltas_.back().get();
     absl::StatusOr<DistillResult> trained =
         deps_.train ? deps_.train(start, input, progress, cancelled_)
                     : deps_.distiller->Train(start, input, progress, cancelled_);
+    // What is forgotten meanwhile can be asked about no more: that is not the job's fault.
+    if (!trained.ok() && cancelled_()) {
+      return RunResult{.end = RunEnd::kInterrupted, .message = "train"};
+    }
     if (!trained.ok()) return WorkError(trained.status());
     job_.mutable_report()->set_steps(trained->last.step);
     job_.mutable_report()->set_trained_tokens(trained->last.tokens);
 
-    // The job goes on with the last adapter; those before it stay as they are.
-    Deltas deltas = start_deltas_;
-    if (deltas.empty()) deltas.emplace_back();
-    deltas.back() = std::move(trained->adapter);
-    return Merge(std::move(deltas));
+    return Merge(WithLast(std::move(trained->adapter)));
   }
 
   Ended Judge(const std::vector<store::TargetRecord>& heldout) {
@@ -231,6 +237,28 @@ class JobRun {
     return absl::InternalError(absl::StrCat("jobs/", job_.id(), " has no anchor"));
   }
 
+  // The job goes on with the last adapter; those before it stay as they are.
+  Deltas WithLast(std::shared_ptr<const model::Adapter> adapter) const {
+    Deltas deltas = start_deltas_;
+    if (deltas.empty()) deltas.emplace_back();
+    deltas.back() = std::move(adapter);
+    return deltas;
+  }
+
+  absl::StatusOr<std::vector<store::TargetRecord>> AskStudent(
+      const model::Adapter& student, const std::vector<const store::TargetRecord*>& asked,
+      uint64_t seed) const {
+    IMPRINT_ASSIGN_OR_RETURN(
+        const engine::SharedVersion version,
+        deps_.versions->MakeCandidate(job_.version(), start_number_,
+                                      WithLast(std::make_shared<const model::Adapter>(student))));
+    std::vector<StudentQuestion> questions;
+    for (const store::TargetRecord* sentence : asked) {
+      questions.push_back({.sequence = sequence_of_.at(sentence), .sentence = sentence});
+    }
+    return deps_.student_answers->Write(version, questions, seed, cancelled_);
+  }
+
   Ended Merge(Deltas deltas) {
     absl::StatusOr<engine::SharedVersion> candidate =
         deps_.versions->MakeCandidate(job_.version(), start_number_, std::move(deltas));
@@ -267,11 +295,14 @@ class JobRun {
   }
 
   absl::Status LoadTargets() {
+    std::vector<int64_t> sequences;
     for (const int64_t sequence : trained_) {
       IMPRINT_ASSIGN_OR_RETURN(std::vector<store::TargetRecord> own,
                                deps_.store->GetTargets(sequence));
+      sequences.insert(sequences.end(), own.size(), sequence);
       std::move(own.begin(), own.end(), std::back_inserter(targets_));
     }
+    for (size_t i = 0; i < targets_.size(); ++i) sequence_of_[&targets_[i]] = sequences[i];
     int64_t tokens = 0;
     for (const store::TargetRecord& target : targets_) tokens += target.target_ids_size();
     job_.mutable_report()->set_target_tokens(tokens);
@@ -282,14 +313,16 @@ class JobRun {
                                   ? ReplayOrder::kDrawn
                                   : ReplayOrder::kMostForgottenFirst;
     IMPRINT_ASSIGN_OR_RETURN(
-        replay_,
+        std::vector<Replayed> replayed,
         ChooseReplay(*deps_.store, earlier_, static_cast<size_t>(budget), SeedOf(targets_), order));
-    if (job_.more_replay() > 0) {
-      // Where there are not so many, each is trained on more often in a pass.
-      const size_t distinct = replay_.size();
-      for (size_t i = 0; distinct > 0 && replay_.size() < static_cast<size_t>(budget); ++i) {
-        replay_.push_back(store::TargetRecord(replay_[i % distinct]));
-      }
+    // Where there are not so many, a job that replays more trains on each more often in a pass.
+    const size_t distinct = replayed.size();
+    const size_t wanted =
+        job_.more_replay() > 0 && distinct > 0 ? static_cast<size_t>(budget) : distinct;
+    replay_.reserve(wanted);
+    for (size_t i = 0; i < wanted; ++i) {
+      replay_.push_back(replayed[i % distinct].sentence);
+      sequence_of_[&replay_.back()] = replayed[i % distinct].sequence;
     }
     return absl::OkStatus();
   }
@@ -349,6 +382,7 @@ class JobRun {
   std::vector<int64_t> earlier_;  // in the version it trains from, and to be kept
   std::vector<store::TargetRecord> targets_;
   std::vector<store::TargetRecord> replay_;
+  std::map<const store::TargetRecord*, int64_t> sequence_of_;  // targets and replay
   engine::SharedVersion candidate_;
   std::map<int64_t, double> earlier_efficacies_;
 };

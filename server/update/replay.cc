@@ -20,11 +20,11 @@ struct Candidate {
 
 }  // namespace
 
-absl::StatusOr<std::vector<store::TargetRecord>> ChooseReplay(const store::Store& store,
-                                                              const std::vector<int64_t>& earlier,
-                                                              size_t budget, uint64_t seed,
-                                                              ReplayOrder order) {
-  std::vector<store::TargetRecord> replay;
+absl::StatusOr<std::vector<Replayed>> ChooseReplay(const store::Store& store,
+                                                   const std::vector<int64_t>& earlier,
+                                                   size_t budget, uint64_t seed,
+                                                   ReplayOrder order) {
+  std::vector<Replayed> replay;
   if (budget == 0) return replay;
   std::vector<Candidate> candidates;
   for (const int64_t sequence : Sample(earlier, kReplaySample, seed)) {
@@ -40,7 +40,7 @@ absl::StatusOr<std::vector<store::TargetRecord>> ChooseReplay(const store::Store
         [](const Candidate& a, const Candidate& b) { return a.efficacy < b.efficacy; });
   }
 
-  std::vector<std::vector<store::TargetRecord>> opened;
+  std::vector<std::vector<Replayed>> opened;
   size_t at_hand = 0;
   for (const Candidate& candidate : candidates) {
     if (at_hand >= 2 * budget && opened.size() >= kReplaySpread) break;
@@ -49,11 +49,14 @@ absl::StatusOr<std::vector<store::TargetRecord>> ChooseReplay(const store::Store
     // Another part of them each time.
     targets = Sample(std::move(targets), budget, seed + opened.size());
     at_hand += targets.size();
-    opened.push_back(std::move(targets));
+    std::vector<Replayed>& own = opened.emplace_back();
+    for (store::TargetRecord& target : targets) {
+      own.push_back({.sequence = candidate.sequence, .sentence = std::move(target)});
+    }
   }
   for (size_t round = 0; replay.size() < budget; ++round) {
     const size_t before = replay.size();
-    for (std::vector<store::TargetRecord>& targets : opened) {
+    for (std::vector<Replayed>& targets : opened) {
       if (round < targets.size() && replay.size() < budget) {
         replay.push_back(std::move(targets[round]));
       }

@@ -24,6 +24,11 @@ enum class ReplayOrder {
   kDrawn,
 };
 
+struct Replayed {
+  int64_t sequence;  // of its experience
+  store::TargetRecord sentence;
+};
+
 // Up to `budget` target sentences of `earlier`. Every chosen experience gives one sentence
 // before any gives its second. Deterministic in `seed`; the numbers of the experiences do not
 // matter, only their order.
@@ -31,10 +36,9 @@ enum class ReplayOrder {
 // However long the log is, at most kReplaySample of its rows are read, drawn anew for each
 // seed, and of those not more target sentences than about twice the budget, so that the
 // most forgotten give about half of theirs.
-absl::StatusOr<std::vector<store::TargetRecord>> ChooseReplay(const store::Store& store,
-                                                              const std::vector<int64_t>& earlier,
-                                                              size_t budget, uint64_t seed,
-                                                              ReplayOrder order);
+absl::StatusOr<std::vector<Replayed>> ChooseReplay(const store::Store& store,
+                                                   const std::vector<int64_t>& earlier,
+                                                   size_t budget, uint64_t seed, ReplayOrder order);
 
 // A seed made of what is trained: the same sentences give the same one, in whichever job,
 // version or store.

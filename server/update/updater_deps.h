@@ -16,6 +16,7 @@
 #include "server/update/distiller.h"
 #include "server/update/gate.h"
 #include "server/update/rebuild_policy.h"
+#include "server/update/student_answers.h"
 #include "server/version/version_manager.h"
 
 namespace imprint::update {
@@ -33,6 +34,8 @@ struct UpdaterDeps {
   version::VersionManager* versions;
   engine::Engine* engine;
   Distiller* distiller;
+  // Null: the student is trained on what was written only.
+  const StudentAnswers* student_answers = nullptr;
   const Gate* gate;
   // Gives the retention text, making it on the first call (a minute); called on the
   // updater's thread, at its start and again after an error.

@@ -11,6 +11,7 @@
 #include <cmath>
 #include <cstring>
 #include <limits>
+#include <set>
 #include <thread>
 
 #include "absl/time/clock.h"
@@ -310,6 +311,87 @@ TEST_F(DistillerTest, ReplayedSentencesAreTrainedToo) {
   options_.learning_rate = 0;
   const double untrained = Train({input.replay, {}, {}})->last.loss;
   EXPECT_LT(Train({input.replay, {}, {}}, result->adapter.get())->last.loss, 0.3 * untrained);
+}
+
+// The student says something else than what was written, of which the teacher is as sure.
+class OnPolicyDistillerTest : public DistillerTest {
+ protected:
+  OnPolicyDistillerTest() {
+    options_.max_epochs = 8;
+    options_.min_steps = 0;
+    for (size_t i = 0; i < targets_.size(); ++i) {
+      targets_[i].set_prompt("a question");
+      said_.push_back(SureTarget(PromptOf(targets_[i]), Tokens(static_cast<int>(i) + 90, 5)));
+    }
+  }
+
+  static Ids PromptOf(const store::TargetRecord& record) {
+    return {record.student_prompt_ids().begin(), record.student_prompt_ids().end()};
+  }
+
+  DistillInput Asked() {
+    DistillInput input = Input();
+    input.answer = [this](const model::Adapter& student,
+                          const std::vector<const store::TargetRecord*>& asked,
+                          uint64_t seed) -> absl::StatusOr<std::vector<store::TargetRecord>> {
+      seeds_.insert(seed);
+      steps_.push_back(progress_.empty() ? 0 : progress_.back().step);
+      has_learned_ = has_learned_ && student.layers.back()[0].b.abs().max().item<float>() > 0;
+      std::vector<store::TargetRecord> answers;
+      for (const store::TargetRecord* record : asked) {
+        answers.push_back(said_[static_cast<size_t>(record - targets_.data())]);
+      }
+      return answers;
+    };
+    return input;
+  }
+
+  // KL of `adapter` on what the student says.
+  double KlOnSaid(const model::Adapter& adapter) {
+    DistillerOptions still = options_;
+    still.max_epochs = 1;
+    still.learning_rate = 0;
+    return Distiller(still, Base(), nullptr)
+        .Train(&adapter, {Pointers(said_), {}, {}}, [](const DistillProgress&) {}, {})
+        ->last.loss;
+  }
+
+  std::vector<store::TargetRecord> said_;
+  std::set<uint64_t> seeds_;
+  std::vector<int> steps_;  // taken before each round
+  bool has_learned_ = true;
+};
+
+TEST_F(OnPolicyDistillerTest, TheStudentIsAskedInRoundsAndLearnsFromWhatItSaid) {
+  const auto written = Train(Input());
+  IMPRINT_ASSERT_OK(written);
+
+  const auto asked = Train(Asked());
+
+  IMPRINT_ASSERT_OK(asked);
+  EXPECT_EQ(seeds_.size(), 3u);
+  ASSERT_EQ(steps_.size(), 3u);
+  EXPECT_GT(steps_[0], 0) << "not before the first pass";
+  EXPECT_TRUE(has_learned_);
+  EXPECT_LT(KlOnSaid(*asked->adapter), 0.7 * KlOnSaid(*written->adapter));
+}
+
+TEST_F(OnPolicyDistillerTest, OrdinaryFineTuningAsksNobody) {
+  options_.objective = Objective::kNextToken;
+
+  IMPRINT_ASSERT_OK(Train(Asked()));
+
+  EXPECT_TRUE(steps_.empty());
+}
+
+TEST_F(OnPolicyDistillerTest, AnErrorOfTheAnswersEndsTheTraining) {
+  DistillInput input = Asked();
+  input.answer = [](const auto&, const auto&,
+                    uint64_t) -> absl::StatusOr<std::vector<store::TargetRecord>> {
+    return absl::UnavailableError("gone");
+  };
+
+  EXPECT_THAT(Train(input), testing::HasCode(absl::StatusCode::kUnavailable));
 }
 
 TEST_F(DistillerTest, StopsWhenEverythingIsLearned) {

@@ -61,7 +61,10 @@ class ReplayTest : public ::testing::Test {
     std::map<int64_t, int> chosen;
     const auto replay = ChooseReplay(*store_, earlier_, budget, seed, order);
     IMPRINT_EXPECT_OK(replay);
-    for (const store::TargetRecord& sentence : *replay) ++chosen[sentence.student_prompt_ids(0)];
+    for (const Replayed& replayed : *replay) {
+      EXPECT_EQ(replayed.sequence, replayed.sentence.student_prompt_ids(0));
+      ++chosen[replayed.sequence];
+    }
     return chosen;
   }
 
