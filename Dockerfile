@@ -48,7 +48,7 @@ FROM debian:bookworm-slim
 # hadolint ignore=DL3008
 RUN apt-get update \
  && apt-get install -y --no-install-recommends \
-      ca-certificates libcurl4 libgrpc++1.51 libprometheus-cpp-pull1.0 libprotobuf32 librocksdb7.8 \
+      ca-certificates libcurl4 libgrpc++1.51 libmimalloc2.0 libprometheus-cpp-pull1.0 libprotobuf32 librocksdb7.8 \
       libspdlog1.10 tini \
  && rm -rf /var/cache/apt/* /var/lib/apt/lists/* \
  && useradd --uid 10001 --user-group --no-create-home --home-dir /data --shell /usr/sbin/nologin \

@@ -16,6 +16,7 @@ find_package(benchmark CONFIG REQUIRED)
 find_package(nlohmann_json CONFIG REQUIRED)
 find_package(CLI11 CONFIG REQUIRED)
 find_package(spdlog CONFIG REQUIRED)
+find_package(mimalloc CONFIG REQUIRED)
 
 if(NOT TORCH_ROOT AND NOT DEFINED ENV{TORCH_ROOT})
   set(TORCH_ROOT ${CMAKE_SOURCE_DIR}/build/deps/python/torch CACHE PATH

@@ -151,20 +151,22 @@ absl::Status App::StartLearning() {
   retention_ =
       std::make_unique<RetentionSource>(retention, engine_.get(), versions_->base(), text_.get(),
                                         options_.data_dir / "retention.cache");
-  distiller_ = std::make_unique<update::Distiller>(options_.distiller, weights_, share_.get());
+  update::DistillerOptions distiller = options_.distiller;
+  distiller.student_answers.max_answer_tokens = options_.generator.max_answer_tokens;
+  distiller.student_answers.top_k = options_.generator.top_k;
+  distiller.student_answers.stop_ids = text_->stop_ids();
+  distiller_ = std::make_unique<update::Distiller>(distiller, weights_, share_.get());
   gate_ = std::make_unique<update::Gate>(options_.gate, store_.get(), prober_.get());
-  update::StudentAnswersOptions answers;
-  answers.max_answer_tokens = options_.generator.max_answer_tokens;
-  answers.top_k = options_.generator.top_k;
-  student_answers_ = std::make_unique<update::StudentAnswers>(
-      answers, engine_.get(), versions_->base(), text_.get(), log_.get(), generator_.get());
+  teacher_prompts_ = std::make_unique<update::TeacherPrompts>(
+      text_.get(), log_.get(), generator_.get(), weights_->config.max_positions,
+      options_.generator.max_answer_tokens);
   update::UpdaterDeps deps = {
       .store = store_.get(),
       .log = log_.get(),
       .versions = versions_.get(),
       .engine = engine_.get(),
       .distiller = distiller_.get(),
-      .student_answers = student_answers_.get(),
+      .teacher_prompts = teacher_prompts_.get(),
       .gate = gate_.get(),
       .retention = [this](const auto& cancelled) { return retention_->Get(cancelled); },
       .replay_share = options_.distiller.replay_share,

@@ -32,7 +32,7 @@
 #include "server/text/text_model.h"
 #include "server/update/distiller.h"
 #include "server/update/gate.h"
-#include "server/update/student_answers.h"
+#include "server/update/teacher_prompts.h"
 #include "server/update/updater.h"
 #include "server/version/version_manager.h"
 
@@ -90,7 +90,7 @@ class App {
   std::unique_ptr<generator::Generator> generator_;
   std::unique_ptr<RetentionSource> retention_;
   std::unique_ptr<update::Distiller> distiller_;
-  std::unique_ptr<update::StudentAnswers> student_answers_;
+  std::unique_ptr<update::TeacherPrompts> teacher_prompts_;
   std::unique_ptr<update::Gate> gate_;
   std::unique_ptr<generator::GeneratorWorker> generator_worker_;
   std::unique_ptr<update::Updater> updater_;

@@ -17,6 +17,7 @@
 #include "common/status_macros.h"
 #include "server/model/guard.h"
 #include "server/update/adamw.h"
+#include "server/update/on_policy.h"
 #include "server/update/packer.h"
 #include "server/update/step_gradient.h"
 #include "server/update/target_pool.h"
@@ -107,7 +108,7 @@ class Training {
  public:
   Training(const DistillerOptions& options, const model::Weights& base, engine::ComputeShare* share,
            model::Adapter adapter, const DistillInput& input, Material material,
-           double highest_rate)
+           double highest_rate, const std::function<bool()>& cancelled)
       : options_(options),
         highest_rate_(highest_rate),
         base_(base),
@@ -116,21 +117,25 @@ class Training {
         optimizer_(
             {.beta1 = options.beta1, .beta2 = options.beta2, .weight_decay = options.weight_decay},
             adapter_.Parameters()),
-        on_policy_(Records(input),
+        input_(input),
+        cancelled_(cancelled),
+        on_policy_(Questions(input),
                    options.objective == Objective::kDistill ? options.on_policy_share : 0,
-                   input.answer),
+                   [this](const std::vector<size_t>& asked, uint64_t seed) {
+                     return AskStudent(asked, seed);
+                   }),
         targets_(std::move(material.targets)),
         retention_(std::move(material.retention)),
         pool_(targets_.size(), options.learned_kl, options.seed),
         retention_seen_(retention_.size(), /*learned_kl=*/0, options.seed),
         retention_deck_(retention_.size(), options.seed + 1) {}
 
-  absl::StatusOr<DistillResult> Run(const std::function<void(const DistillProgress&)>& on_progress,
-                                    const std::function<bool()>& cancelled) {
+  absl::StatusOr<DistillResult> Run(
+      const std::function<void(const DistillProgress&)>& on_progress) {
     const absl::Time start = absl::Now();
     int epochs = options_.max_epochs;
     for (int epoch = 0; epoch < epochs && StepsLeft() > 0 && !pool_.Learned(); ++epoch) {
-      IMPRINT_RETURN_IF_ERROR(AskStudent(epoch, epochs));
+      IMPRINT_RETURN_IF_ERROR(BeginRound(epoch, epochs));
       const std::vector<size_t> targets = pool_.NextEpoch();
       const std::vector<size_t> retention = DrawRetention(targets);
       const std::vector<PackItem> target_items = ItemsOf(Pick(targets_, targets));
@@ -142,7 +147,7 @@ class Training {
         epochs = std::max(epochs, (options_.min_steps + steps - 1) / steps);
       }
       for (size_t i = 0; i < plans.size() && StepsLeft() > 0; ++i) {
-        if (cancelled && cancelled()) {
+        if (cancelled_ && cancelled_()) {
           return absl::CancelledError(
               absl::StrCat("training was cancelled after step ", progress_.step));
         }
@@ -168,22 +173,33 @@ class Training {
   }
 
  private:
-  // Those of `targets_`.
-  static std::vector<const store::TargetRecord*> Records(const DistillInput& input) {
-    std::vector<const store::TargetRecord*> records = input.targets;
-    records.insert(records.end(), input.replay.begin(), input.replay.end());
-    return records;
+  static std::vector<size_t> Questions(const DistillInput& input) {
+    std::vector<size_t> questions;
+    for (size_t i = 0; i < input.teacher_prompts.size(); ++i) {
+      if (!input.teacher_prompts[i].empty()) questions.push_back(i);
+    }
+    return questions;
   }
 
-  // Where a round of on-policy distillation begins with the pass.
-  absl::Status AskStudent(int epoch, int epochs) {
+  absl::StatusOr<std::vector<store::TargetRecord>> AskStudent(const std::vector<size_t>& asked,
+                                                              uint64_t seed) const {
+    std::vector<StudentQuestion> questions;
+    for (const size_t i : asked) {
+      questions.push_back(
+          {.student_prompt = targets_[i].item.prompt, .teacher_prompt = input_.teacher_prompts[i]});
+    }
+    return update::AskStudent(base_, adapter_, questions, options_.student_answers, seed, share_,
+                              cancelled_);
+  }
+
+  // Begins a round of on-policy distillation where one is due with the pass.
+  absl::Status BeginRound(int epoch, int epochs) {
     const int rounds = std::min(options_.on_policy_rounds, epochs - 1);
-    if (!on_policy_.enabled() || epoch == 0 || on_policy_round_ == rounds) return absl::OkStatus();
-    if (epoch * (rounds + 1) < (on_policy_round_ + 1) * epochs) return absl::OkStatus();
-    const model::Adapter student = SetRequiresGrad(adapter_.Clone(), false);
+    const bool is_due = epoch > 0 && on_policy_round_ < rounds &&
+                        epoch * (rounds + 1) >= (on_policy_round_ + 1) * epochs;
+    if (!on_policy_.enabled() || !is_due) return absl::OkStatus();
     const int round = on_policy_round_++;
-    return on_policy_.AskAgain(student, round,
-                               options_.seed + static_cast<uint64_t>(round) * kRoundSeeds,
+    return on_policy_.AskAgain(round, options_.seed + static_cast<uint64_t>(round) * kRoundSeeds,
                                base_.config, targets_);
   }
 
@@ -272,6 +288,8 @@ class Training {
   engine::ComputeShare* const share_;
   model::Adapter adapter_;
   AdamW optimizer_;
+  const DistillInput& input_;
+  const std::function<bool()>& cancelled_;
   OnPolicySentences on_policy_;
   int on_policy_round_ = 0;
   Sentences targets_;
@@ -340,9 +358,9 @@ absl::StatusOr<DistillResult> Distiller::Train(
                                                         options_.alpha, options_.seed, first_layer)
                                  : start->Clone();
     const double rate = options_.learning_rate * (start == nullptr ? 1 : options_.continue_rate);
-    result =
-        Training(options_, *base_, share_, std::move(adapter), input, std::move(material), rate)
-            .Run(progress, cancelled);
+    result = Training(options_, *base_, share_, std::move(adapter), input, std::move(material),
+                      rate, cancelled)
+                 .Run(progress);
   });
   if (absl::IsResourceExhausted(guarded)) {
     return absl::ResourceExhaustedError(absl::StrFormat(

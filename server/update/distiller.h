@@ -18,7 +18,7 @@
 #include "server/engine/compute_share.h"
 #include "server/model/adapter.h"
 #include "server/store/records.pb.h"
-#include "server/update/on_policy.h"
+#include "server/update/student_answers.h"
 
 namespace imprint::update {
 
@@ -80,6 +80,7 @@ struct DistillerOptions {
   double on_policy_share = 0.5;
   // Rounds of it in a job, evenly spread over its passes, none before the first is over.
   int on_policy_rounds = 3;
+  StudentAnswersOptions student_answers;
   // A sentence whose KL per token is below this leaves the pool; training ends when the
   // mean is (--update.learned_kl).
   double learned_kl = 0.05;
@@ -89,13 +90,14 @@ struct DistillerOptions {
   int64_t max_bytes = 0;
 };
 
-// What one job trains on. Pointers, and what `answer` needs, outlive the call.
+// What one job trains on. Pointers outlive the call.
 struct DistillInput {
   std::vector<const store::TargetRecord*> targets;
   std::vector<const store::TargetRecord*> replay;
   std::vector<const store::TargetRecord*> retention;
-  // How the student is asked in training; empty: never.
-  AnswerFn answer = {};
+  // Of each of `targets`, then of `replay`, the teacher's prompt where the student may be asked
+  // itself, else empty. None at all: it is never asked.
+  std::vector<std::vector<int32_t>> teacher_prompts = {};
 };
 
 struct DistillProgress {
@@ -119,7 +121,7 @@ class Distiller {
   Distiller(const DistillerOptions& options, std::shared_ptr<const model::Weights> base,
             engine::ComputeShare* share);
 
-  // Continues from `start` (null: a fresh adapter). From the same input, answers, seed, device
+  // Continues from `start` (null: a fresh adapter). From the same input, seed, device
   // and thread count the same bytes come out. CANCELLED when `cancelled` says so between steps;
   // INTERNAL naming the step when loss or gradient is not finite (checked before the step
   // is taken); FAILED_PRECONDITION when no step fits --update.max_bytes; RESOURCE_EXHAUSTED when

@@ -100,26 +100,21 @@ class JobRun {
     if (targets_.empty()) return Merge(start_deltas_);
     DistillInput input{.targets = Pointers(targets_),
                        .replay = Pointers(replay_),
-                       .retention = Pointers(retention.train),
-                       .answer = {}};
-    if (deps_.student_answers != nullptr) {
-      input.answer = [this](const model::Adapter& student,
-                            const std::vector<const store::TargetRecord*>& asked,
-                            uint64_t seed) { return AskStudent(student, asked, seed); };
-    }
+                       .retention = Pointers(retention.train)};
+    if (absl::Status status = AddTeacherPrompts(input); !status.ok()) return TrainError(status);
     const model::Adapter* start = start_deltas_.empty() ? nullptr : start_deltas_.back().get();
     absl::StatusOr<DistillResult> trained =
         deps_.train ? deps_.train(start, input, progress, cancelled_)
                     : deps_.distiller->Train(start, input, progress, cancelled_);
-    // What is forgotten meanwhile can be asked about no more: that is not the job's fault.
-    if (!trained.ok() && cancelled_()) {
-      return RunResult{.end = RunEnd::kInterrupted, .message = "train"};
-    }
-    if (!trained.ok()) return WorkError(trained.status());
+    if (!trained.ok()) return TrainError(trained.status());
     job_.mutable_report()->set_steps(trained->last.step);
     job_.mutable_report()->set_trained_tokens(trained->last.tokens);
 
-    return Merge(WithLast(std::move(trained->adapter)));
+    // The job goes on with the last adapter; those before it stay as they are.
+    Deltas deltas = start_deltas_;
+    if (deltas.empty()) deltas.emplace_back();
+    deltas.back() = std::move(trained->adapter);
+    return Merge(std::move(deltas));
   }
 
   Ended Judge(const std::vector<store::TargetRecord>& heldout) {
@@ -237,26 +232,29 @@ class JobRun {
     return absl::InternalError(absl::StrCat("jobs/", job_.id(), " has no anchor"));
   }
 
-  // The job goes on with the last adapter; those before it stay as they are.
-  Deltas WithLast(std::shared_ptr<const model::Adapter> adapter) const {
-    Deltas deltas = start_deltas_;
-    if (deltas.empty()) deltas.emplace_back();
-    deltas.back() = std::move(adapter);
-    return deltas;
+  // What is forgotten meanwhile cannot be asked about any more: that is not the job's fault.
+  RunResult TrainError(const absl::Status& status) const {
+    if (cancelled_()) return {.end = RunEnd::kInterrupted, .message = "train"};
+    return WorkError(status);
   }
 
-  absl::StatusOr<std::vector<store::TargetRecord>> AskStudent(
-      const model::Adapter& student, const std::vector<const store::TargetRecord*>& asked,
-      uint64_t seed) const {
-    IMPRINT_ASSIGN_OR_RETURN(
-        const engine::SharedVersion version,
-        deps_.versions->MakeCandidate(job_.version(), start_number_,
-                                      WithLast(std::make_shared<const model::Adapter>(student))));
-    std::vector<StudentQuestion> questions;
-    for (const store::TargetRecord* sentence : asked) {
-      questions.push_back({.sequence = sequence_of_.at(sentence), .sentence = sentence});
+  // Experience after experience, whose text is read once.
+  absl::Status AddTeacherPrompts(DistillInput& input) const {
+    if (deps_.teacher_prompts == nullptr) return absl::OkStatus();
+    std::vector<const store::TargetRecord*> sentences = input.targets;
+    sentences.insert(sentences.end(), input.replay.begin(), input.replay.end());
+    std::map<int64_t, std::vector<size_t>> by_experience;
+    for (size_t i = 0; i < sentences.size(); ++i) by_experience[sequences_[i]].push_back(i);
+    input.teacher_prompts.resize(sentences.size());
+    for (const auto& [sequence, members] : by_experience) {
+      std::vector<const store::TargetRecord*> own;
+      for (const size_t i : members) own.push_back(sentences[i]);
+      IMPRINT_ASSIGN_OR_RETURN(auto prompts, deps_.teacher_prompts->Of(sequence, own, cancelled_));
+      for (size_t i = 0; i < members.size(); ++i) {
+        input.teacher_prompts[members[i]] = std::move(prompts[i]);
+      }
     }
-    return deps_.student_answers->Write(version, questions, seed, cancelled_);
+    return absl::OkStatus();
   }
 
   Ended Merge(Deltas deltas) {
@@ -295,14 +293,12 @@ class JobRun {
   }
 
   absl::Status LoadTargets() {
-    std::vector<int64_t> sequences;
     for (const int64_t sequence : trained_) {
       IMPRINT_ASSIGN_OR_RETURN(std::vector<store::TargetRecord> own,
                                deps_.store->GetTargets(sequence));
-      sequences.insert(sequences.end(), own.size(), sequence);
+      sequences_.insert(sequences_.end(), own.size(), sequence);
       std::move(own.begin(), own.end(), std::back_inserter(targets_));
     }
-    for (size_t i = 0; i < targets_.size(); ++i) sequence_of_[&targets_[i]] = sequences[i];
     int64_t tokens = 0;
     for (const store::TargetRecord& target : targets_) tokens += target.target_ids_size();
     job_.mutable_report()->set_target_tokens(tokens);
@@ -322,7 +318,7 @@ class JobRun {
     replay_.reserve(wanted);
     for (size_t i = 0; i < wanted; ++i) {
       replay_.push_back(replayed[i % distinct].sentence);
-      sequence_of_[&replay_.back()] = replayed[i % distinct].sequence;
+      sequences_.push_back(replayed[i % distinct].sequence);
     }
     return absl::OkStatus();
   }
@@ -382,7 +378,7 @@ class JobRun {
   std::vector<int64_t> earlier_;  // in the version it trains from, and to be kept
   std::vector<store::TargetRecord> targets_;
   std::vector<store::TargetRecord> replay_;
-  std::map<const store::TargetRecord*, int64_t> sequence_of_;  // targets and replay
+  std::vector<int64_t> sequences_;  // of the experience of each target, then of each replayed one
   engine::SharedVersion candidate_;
   std::map<int64_t, double> earlier_efficacies_;
 };

@@ -17,36 +17,35 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "server/model/adapter.h"
+#include "server/model/config.h"
 #include "server/store/records.pb.h"
 #include "server/update/training_batch.h"
 
 namespace imprint::update {
 
-// The student's own answers to the questions of `asked`, each with the student's prompt and
-// the teacher's distribution, in the same order. The same student, questions and seed give the
-// same answers where nothing else is asked of the engine meanwhile.
+// Gives what the student, as it is now, says to the sentences of these numbers: for each a target
+// sentence with its own prompt and the teacher's distribution.
 using AnswerFn = std::function<absl::StatusOr<std::vector<store::TargetRecord>>(
-    const model::Adapter& student, const std::vector<const store::TargetRecord*>& asked,
-    uint64_t seed)>;
+    const std::vector<size_t>& asked, uint64_t seed)>;
 
 // Puts the student's answers in the place of some sentences of a training. Used by one thread.
 class OnPolicySentences {
  public:
-  // `records[i]` is what the i-th sentence of the training was made of; those without a question
-  // are never changed. `share` of the others is, in [0, 1]. The records outlive it.
-  OnPolicySentences(std::vector<const store::TargetRecord*> records, double share, AnswerFn answer);
+  // `questions` are the numbers of the sentences that ask something. `share` of them is answered
+  // in a round, in [0, 1].
+  OnPolicySentences(std::vector<size_t> questions, double share, AnswerFn answer);
 
-  bool enabled() const { return share_ > 0 && answer_ != nullptr; }
+  // Whether anybody is ever asked.
+  bool enabled() const { return share_ > 0 && !questions_.empty(); }
 
-  // Asks `student` anew; those asked in the round before get their written sentences back first,
-  // and others take their turn. `rounds` counts from 0. Errors of `answer` and of
+  // Asks anew; those asked in the round before get their written sentences back first, and
+  // others take their turn. `round` counts from 0. Errors of `answer` and of
   // MakeTrainingSentence pass through; `sentences` is then not to be trained on.
-  absl::Status AskAgain(const model::Adapter& student, int round, uint64_t seed,
-                        const model::ModelConfig& config, std::vector<TrainingSentence>& sentences);
+  absl::Status AskAgain(int round, uint64_t seed, const model::ModelConfig& config,
+                        std::vector<TrainingSentence>& sentences);
 
  private:
-  const std::vector<const store::TargetRecord*> records_;
+  const std::vector<size_t> questions_;
   const double share_;
   const AnswerFn answer_;
   // Of this round; the sentences view into them.

@@ -3,84 +3,255 @@
 
 #include "server/update/student_answers.h"
 
-#include <map>
-#include <string>
+#include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
+
+#include <algorithm>
 #include <utility>
 
-#include "absl/types/span.h"
 #include "common/status_macros.h"
+#include "server/engine/sampler.h"
+#include "server/model/kv_cache.h"
+#include "server/model/network.h"
+#include "server/probe/kl.h"
 #include "server/probe/teacher.h"
+#include "server/store/teacher_codec.h"
+#include "server/update/packer.h"
 
 namespace imprint::update {
+namespace {
 
-StudentAnswers::StudentAnswers(const StudentAnswersOptions& options, engine::Engine* engine,
-                               engine::SharedVersion base, const text::TextModel* text,
-                               const experience::ExperienceLog* log,
-                               const generator::Generator* generator)
-    : options_(options),
-      engine_(engine),
-      base_(std::move(base)),
-      text_(text),
-      log_(log),
-      generator_(generator) {}
+using Answers = std::vector<std::vector<int32_t>>;
 
-absl::StatusOr<std::vector<store::TargetRecord>> StudentAnswers::Write(
-    const engine::SharedVersion& student, const std::vector<StudentQuestion>& questions,
-    uint64_t seed, const std::function<bool()>& cancelled) const {
-  std::vector<std::vector<int32_t>> prompts;
-  for (const StudentQuestion& question : questions) {
-    const auto& ids = question.sentence->student_prompt_ids();
-    prompts.emplace_back(ids.begin(), ids.end());
+// Answers that are written side by side.
+constexpr size_t kWrittenAtOnce = 32;
+// Prompts and answers that are judged in one pass, in tokens: their hidden states, and not their
+// logits, are in memory together.
+constexpr size_t kJudgedTokens = 2048;
+// Rows of logits in memory at once, as in the loss.
+constexpr int64_t kLogitRows = 64;
+
+// The passes of one call over the network.
+class Reader {
+ public:
+  Reader(const model::Weights& base, engine::ComputeShare* share,
+         const std::function<bool()>& cancelled)
+      : base_(base), share_(share), cancelled_(cancelled) {}
+
+  const model::Weights& base() const { return base_; }
+  model::KvCache MakeCache(int64_t reserve) const {
+    return model::KvCache(base_.config, base_.placement, reserve);
   }
-  const engine::SamplingOptions sampling = {
-      .temperature = options_.temperature, .top_p = options_.top_p, .seed = seed};
-  IMPRINT_ASSIGN_OR_RETURN(std::vector<std::vector<int32_t>> said,
-                           probe::Answer(*engine_, student, *text_, prompts,
-                                         options_.max_answer_tokens, sampling, cancelled));
 
-  std::vector<store::TargetRecord> answers(questions.size());
-  for (size_t i = 0; i < answers.size(); ++i) {
-    answers[i].set_kind("student");
-    answers[i].set_prompt(questions[i].sentence->prompt());
-    *answers[i].mutable_student_prompt_ids() = questions[i].sentence->student_prompt_ids();
-    answers[i].mutable_target_ids()->Add(said[i].begin(), said[i].end());
+  // Hidden states of all tokens; a null adapter is the base alone.
+  absl::StatusOr<at::Tensor> Forward(const model::Adapter* adapter,
+                                     absl::Span<const int32_t> tokens,
+                                     absl::Span<const model::Segment> segments) const {
+    if (cancelled_ && cancelled_()) return absl::CancelledError("training was cancelled");
+    const engine::TrainingTurn turn(share_);
+    model::ForwardOptions options;
+    options.adapter = adapter;
+    if (share_ != nullptr) options.layer_hook = [this] { share_->Yield(); };
+    return model::Network::Forward(base_, tokens, segments, options);
   }
-  IMPRINT_RETURN_IF_ERROR(FillTeacher(questions, answers, cancelled));
-  IMPRINT_ASSIGN_OR_RETURN(const auto kls, probe::TokenKls(*engine_, student, answers, cancelled));
-  for (size_t i = 0; i < answers.size(); ++i) {
-    answers[i].mutable_base_kl()->Add(kls[i].begin(), kls[i].end());
+
+  // f32 [rows, vocab].
+  at::Tensor Logits(const at::Tensor& hidden) const {
+    const engine::TrainingTurn turn(share_);
+    return model::Network::Logits(base_, hidden);
+  }
+
+ private:
+  const model::Weights& base_;
+  engine::ComputeShare* const share_;
+  const std::function<bool()>& cancelled_;
+};
+
+// An answer on its way.
+struct Writing {
+  model::KvCache cache;
+  std::vector<int32_t> said = {};
+  bool ended = false;
+};
+
+// What the student says to up to kWrittenAtOnce prompts. The i-th is sampled with seed + i.
+absl::StatusOr<Answers> WriteTogether(const Reader& reader, const model::Adapter& student,
+                                      const Answers& prompts, const StudentAnswersOptions& options,
+                                      uint64_t seed) {
+  // What all of them begin with is computed once; each keeps a token of its own to go on from.
+  size_t shared = static_cast<size_t>(probe::SharedPrefix(prompts));
+  for (const std::vector<int32_t>& prompt : prompts) shared = std::min(shared, prompt.size() - 1);
+  model::KvCache beginning = reader.MakeCache(static_cast<int64_t>(shared));
+  if (shared > 0) {
+    const absl::Span<const int32_t> tokens = absl::MakeConstSpan(prompts[0]).first(shared);
+    const model::Segment all = {.length = static_cast<int64_t>(shared), .kv_cache = &beginning};
+    IMPRINT_RETURN_IF_ERROR(reader.Forward(&student, tokens, {all}).status());
+  }
+  std::vector<Writing> writings;
+  for (const std::vector<int32_t>& prompt : prompts) {
+    const size_t room = prompt.size() + static_cast<size_t>(options.max_answer_tokens);
+    writings.push_back({beginning.Fork(static_cast<int64_t>(shared), static_cast<int64_t>(room))});
+  }
+
+  for (int index = 0; index < options.max_answer_tokens; ++index) {
+    std::vector<int32_t> tokens;
+    std::vector<model::Segment> segments;
+    std::vector<int64_t> last_rows;
+    std::vector<engine::SampleSpec> specs;
+    std::vector<Writing*> going_on;
+    for (size_t i = 0; i < writings.size(); ++i) {
+      Writing& writing = writings[i];
+      if (writing.ended) continue;
+      const auto begin = static_cast<int64_t>(tokens.size());
+      if (index == 0) {
+        tokens.insert(tokens.end(), prompts[i].begin() + static_cast<int64_t>(shared),
+                      prompts[i].end());
+      } else {
+        tokens.push_back(writing.said.back());
+      }
+      segments.push_back({.begin = begin,
+                          .length = static_cast<int64_t>(tokens.size()) - begin,
+                          .kv_cache = &writing.cache});
+      last_rows.push_back(static_cast<int64_t>(tokens.size()) - 1);
+      specs.push_back({.options = {.temperature = options.temperature,
+                                   .top_p = options.top_p,
+                                   .seed = seed + i},
+                       .index = static_cast<uint64_t>(index)});
+      going_on.push_back(&writing);
+    }
+    if (going_on.empty()) break;
+    IMPRINT_ASSIGN_OR_RETURN(const at::Tensor hidden, reader.Forward(&student, tokens, segments));
+    const at::Tensor rows = at::tensor(last_rows, at::kLong).to(hidden.device());
+    const std::vector<int32_t> next =
+        engine::SampleTokens(reader.Logits(hidden.index_select(0, rows)), specs);
+    for (size_t i = 0; i < going_on.size(); ++i) {
+      going_on[i]->said.push_back(next[i]);
+      going_on[i]->ended = std::find(options.stop_ids.begin(), options.stop_ids.end(), next[i]) !=
+                           options.stop_ids.end();
+    }
+  }
+  Answers answers;
+  for (Writing& writing : writings) answers.push_back(std::move(writing.said));
+  return answers;
+}
+
+// The items in runs of about kJudgedTokens, counted as if nothing were shared but the whole
+// prompt of a neighbour.
+std::vector<std::pair<size_t, size_t>> RunsOf(const std::vector<PackItem>& items) {
+  std::vector<std::pair<size_t, size_t>> runs;
+  size_t tokens = 0;
+  for (size_t i = 0; i < items.size(); ++i) {
+    const PackItem& item = items[i];
+    size_t own = item.prompt.size() + item.target.size();
+    if (i > 0) {
+      const absl::Span<const int32_t> before = items[i - 1].prompt;
+      own -= static_cast<size_t>(
+          std::mismatch(before.begin(), before.end(), item.prompt.begin(), item.prompt.end())
+              .first -
+          before.begin());
+    }
+    if (runs.empty() || tokens + own > kJudgedTokens) {
+      runs.emplace_back(i, i);
+      tokens = 0;
+      own = item.prompt.size() + item.target.size();
+    }
+    tokens += own;
+    runs.back().second = i + 1;
+  }
+  return runs;
+}
+
+// Calls `take` with log-probabilities [rows, vocab] of the items' target tokens, in order.
+absl::Status ReadTargets(const Reader& reader, const model::Adapter* adapter,
+                         const std::vector<PackItem>& items,
+                         const std::function<void(const at::Tensor& log_probs)>& take) {
+  for (const auto& [first, last] : RunsOf(items)) {
+    const PackedBatch packed = Pack(
+        {items.begin() + static_cast<int64_t>(first), items.begin() + static_cast<int64_t>(last)});
+    IMPRINT_ASSIGN_OR_RETURN(const at::Tensor hidden,
+                             reader.Forward(adapter, packed.tokens, packed.segments));
+    const at::Tensor rows = at::tensor(packed.target_rows, at::kLong).to(hidden.device());
+    for (int64_t begin = 0; begin < rows.size(0); begin += kLogitRows) {
+      const int64_t count = std::min(kLogitRows, rows.size(0) - begin);
+      take(at::log_softmax(reader.Logits(hidden.index_select(0, rows.narrow(0, begin, count))), 1));
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<Answers> Write(const Reader& reader, const model::Adapter& student,
+                              const std::vector<StudentQuestion>& questions,
+                              const StudentAnswersOptions& options, uint64_t seed) {
+  Answers answers;
+  while (answers.size() < questions.size()) {
+    const size_t first = answers.size();
+    Answers prompts;
+    for (size_t i = first; i < std::min(first + kWrittenAtOnce, questions.size()); ++i) {
+      prompts.emplace_back(questions[i].student_prompt.begin(), questions[i].student_prompt.end());
+    }
+    IMPRINT_ASSIGN_OR_RETURN(const Answers written,
+                             WriteTogether(reader, student, prompts, options, seed + first));
+    answers.insert(answers.end(), written.begin(), written.end());
   }
   return answers;
 }
 
-absl::Status StudentAnswers::FillTeacher(const std::vector<StudentQuestion>& questions,
-                                         std::vector<store::TargetRecord>& answers,
-                                         const std::function<bool()>& cancelled) const {
-  std::map<int64_t, std::vector<size_t>> by_experience;
+}  // namespace
+
+absl::StatusOr<std::vector<store::TargetRecord>> AskStudent(
+    const model::Weights& base, const model::Adapter& student,
+    const std::vector<StudentQuestion>& questions, const StudentAnswersOptions& options,
+    uint64_t seed, engine::ComputeShare* share, const std::function<bool()>& cancelled) {
+  const at::NoGradGuard no_grad;
+  const Reader reader(base, share, cancelled);
+  IMPRINT_ASSIGN_OR_RETURN(const Answers answers, Write(reader, student, questions, options, seed));
+  std::vector<PackItem> to_teacher, to_student;
   for (size_t i = 0; i < questions.size(); ++i) {
-    by_experience[questions[i].sequence].push_back(i);
+    to_teacher.push_back({questions[i].teacher_prompt, answers[i]});
+    to_student.push_back({questions[i].student_prompt, answers[i]});
   }
-  // One experience after another, so that its context is computed once.
-  for (const auto& [sequence, members] : by_experience) {
-    IMPRINT_ASSIGN_OR_RETURN(const store::ExperienceRecord experience, log_->Get(sequence));
-    std::vector<const store::TargetRecord*> sentences;
-    for (const size_t i : members) sentences.push_back(questions[i].sentence);
-    IMPRINT_ASSIGN_OR_RETURN(const std::vector<std::string> contexts,
-                             generator_->ContextsOf(experience, sentences, cancelled));
-    std::vector<std::vector<int32_t>> prompts;
-    std::vector<store::TargetRecord> judged;
-    for (size_t i = 0; i < members.size(); ++i) {
-      IMPRINT_ASSIGN_OR_RETURN(
-          std::vector<int32_t> prompt,
-          probe::QuestionPrompt(*text_, {contexts[i]}, sentences[i]->prompt()));
-      prompts.push_back(std::move(prompt));
-      judged.push_back(std::move(answers[members[i]]));
+
+  // Of all answers' tokens, one after another.
+  std::vector<at::Tensor> ids, teacher_log_probs, student_log_probs;
+  IMPRINT_RETURN_IF_ERROR(
+      ReadTargets(reader, nullptr, to_teacher, [&](const at::Tensor& log_probs) {
+        const auto [values, indices] = log_probs.topk(options.top_k, 1);
+        ids.push_back(indices.cpu());
+        teacher_log_probs.push_back(values.cpu());
+      }));
+  const at::Tensor ids_TK = at::cat(ids), teacher_TK = at::cat(teacher_log_probs);
+  int64_t read = 0;
+  IMPRINT_RETURN_IF_ERROR(
+      ReadTargets(reader, &student, to_student, [&](const at::Tensor& log_probs) {
+        const at::Tensor named = ids_TK.narrow(0, read, log_probs.size(0));
+        student_log_probs.push_back(log_probs.gather(1, named.to(log_probs.device())).cpu());
+        read += log_probs.size(0);
+      }));
+  const at::Tensor student_TK = at::cat(student_log_probs);
+
+  std::vector<store::TargetRecord> records(questions.size());
+  int64_t row = 0;
+  const auto k = static_cast<size_t>(ids_TK.size(1));
+  for (size_t i = 0; i < records.size(); ++i) {
+    store::TargetRecord& record = records[i];
+    record.set_kind("student");
+    record.mutable_student_prompt_ids()->Add(questions[i].student_prompt.begin(),
+                                             questions[i].student_prompt.end());
+    record.mutable_target_ids()->Add(answers[i].begin(), answers[i].end());
+    store::TeacherRows rows{.k = static_cast<int>(k), .ids = {}, .log_probs = {}};
+    for (size_t t = 0; t < answers[i].size(); ++t, ++row) {
+      const int64_t* named = ids_TK.const_data_ptr<int64_t>() + row * static_cast<int64_t>(k);
+      const float* teacher = teacher_TK.const_data_ptr<float>() + row * static_cast<int64_t>(k);
+      const float* said = student_TK.const_data_ptr<float>() + row * static_cast<int64_t>(k);
+      for (size_t j = 0; j < k; ++j) {
+        rows.ids.push_back(static_cast<int32_t>(named[j]));
+        rows.log_probs.push_back(teacher[j]);
+      }
+      record.add_base_kl(static_cast<float>(probe::TopKKl({teacher, k}, {said, k})));
     }
-    IMPRINT_RETURN_IF_ERROR(probe::FillTeacher(*engine_, base_, prompts, options_.top_k,
-                                               absl::MakeSpan(judged), cancelled));
-    for (size_t i = 0; i < members.size(); ++i) answers[members[i]] = std::move(judged[i]);
+    store::PackTeacher(rows, record);
   }
-  return absl::OkStatus();
+  return records;
 }
 
 }  // namespace imprint::update

@@ -1,7 +1,9 @@
 // Copyright 2026 The Imprint Authors
 // SPDX-License-Identifier: Apache-2.0
 
-// Lets a student in training answer questions, and the teacher judge what it says.
+// Lets a student in training answer questions, and the teacher judge what it says. Not by the
+// engine: there the last bits of an answer depend on what else is asked, and what is left after
+// forgetting is to be, byte for byte, what is trained where the experience never was.
 
 #ifndef IMPRINT_SERVER_UPDATE_STUDENT_ANSWERS_H_
 #define IMPRINT_SERVER_UPDATE_STUDENT_ANSWERS_H_
@@ -11,55 +13,41 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "server/engine/engine.h"
-#include "server/experience/experience_log.h"
-#include "server/generator/generator.h"
+#include "absl/types/span.h"
+#include "server/engine/compute_share.h"
+#include "server/model/adapter.h"
+#include "server/model/weights.h"
 #include "server/store/records.pb.h"
-#include "server/text/text_model.h"
 
 namespace imprint::update {
 
+// The same question for the two of them: the student's prompt has no context. Neither is empty,
+// and either fits the model's window with an answer behind it.
+struct StudentQuestion {
+  absl::Span<const int32_t> student_prompt;
+  absl::Span<const int32_t> teacher_prompt;
+};
+
 struct StudentAnswersOptions {
-  int max_answer_tokens = 36;  // (--generator.max_answer_tokens)
-  int top_k = 20;              // (--update.top_k)
+  int max_answer_tokens = 36;
+  // The teacher's most likely tokens that are kept for each token.
+  int top_k = 20;
   // Not greedy: it is to meet what it nearly says as well.
   float temperature = 0.7F;
   float top_p = 0.95F;
+  // An answer that ends by itself has the one it ended with as its last token.
+  std::vector<int32_t> stop_ids;
 };
 
-// A target sentence that asks something, and the experience that it is about.
-struct StudentQuestion {
-  int64_t sequence = 0;
-  const store::TargetRecord* sentence = nullptr;
-};
-
-// Thread-safe. All pointers outlive it.
-class StudentAnswers {
- public:
-  StudentAnswers(const StudentAnswersOptions& options, engine::Engine* engine,
-                 engine::SharedVersion base, const text::TextModel* text,
-                 const experience::ExperienceLog* log, const generator::Generator* generator);
-
-  // One target sentence of kind "student" for each question: what `student` says to it without
-  // the context, sampled from `seed`, with the distribution of the base model with the context
-  // in its prompt; its base_kl is how far the student is from that. As background work of the
-  // engine. NOT_FOUND: an experience is not in the log; errors of the engine pass through.
-  absl::StatusOr<std::vector<store::TargetRecord>> Write(
-      const engine::SharedVersion& student, const std::vector<StudentQuestion>& questions,
-      uint64_t seed, const std::function<bool()>& cancelled) const;
-
- private:
-  absl::Status FillTeacher(const std::vector<StudentQuestion>& questions,
-                           std::vector<store::TargetRecord>& answers,
-                           const std::function<bool()>& cancelled) const;
-
-  const StudentAnswersOptions options_;
-  engine::Engine* const engine_;
-  const engine::SharedVersion base_;
-  const text::TextModel* const text_;
-  const experience::ExperienceLog* const log_;
-  const generator::Generator* const generator_;
-};
+// One target sentence of kind "student" for each question: what the student, `base` with
+// `student`, says to it, sampled from `seed`, with the distribution that `base` has after the
+// teacher's prompt; its base_kl is how far the student is from that. On the caller's thread as
+// part of the training; `share` may be null. Deterministic on the CPU, whatever is served
+// meanwhile. CANCELLED when `cancelled`, which is asked between forward passes, says so.
+absl::StatusOr<std::vector<store::TargetRecord>> AskStudent(
+    const model::Weights& base, const model::Adapter& student,
+    const std::vector<StudentQuestion>& questions, const StudentAnswersOptions& options,
+    uint64_t seed, engine::ComputeShare* share, const std::function<bool()>& cancelled);
 
 }  // namespace imprint::update
 

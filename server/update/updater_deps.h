@@ -16,7 +16,7 @@
 #include "server/update/distiller.h"
 #include "server/update/gate.h"
 #include "server/update/rebuild_policy.h"
-#include "server/update/student_answers.h"
+#include "server/update/teacher_prompts.h"
 #include "server/version/version_manager.h"
 
 namespace imprint::update {
@@ -35,7 +35,7 @@ struct UpdaterDeps {
   engine::Engine* engine;
   Distiller* distiller;
   // Null: the student is trained on what was written only.
-  const StudentAnswers* student_answers = nullptr;
+  const TeacherPrompts* teacher_prompts = nullptr;
   const Gate* gate;
   // Gives the retention text, making it on the first call (a minute); called on the
   // updater's thread, at its start and again after an error.

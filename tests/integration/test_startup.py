@@ -3,9 +3,12 @@
 """What can be wrong before a server listens: each is said clearly, and nothing listens."""
 
 import json
+import os
+import re
 import shutil
 import socket
 import stat
+import subprocess
 
 import grpc
 import pytest
@@ -248,3 +251,17 @@ def test_json_log(folder):
         lines = [json.loads(line) for line in server.log().splitlines()]
         assert {"time", "level", "message"} <= lines[0].keys()
         assert any("listening" in line["message"] for line in lines)
+
+
+def test_memory_comes_from_mimalloc():
+    """glibc's malloc took a third of a long job's time."""
+    bound = subprocess.run(
+        [harness.IMPRINTD, "--version"],
+        env={**os.environ, "LD_DEBUG": "bindings", "LD_BIND_NOW": "1"},
+        capture_output=True,
+        text=True,
+        timeout=harness.PATIENCE_SECONDS,
+    ).stderr
+    if "libasan" in bound or "libtsan" in bound:
+        pytest.skip("sanitizers bring their own")
+    assert re.search(r"binding file \S*libc\.so\S* \[0\] to \S*mimalloc\S* .*`malloc'", bound)

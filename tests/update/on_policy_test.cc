@@ -6,7 +6,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <string>
+#include <cstdint>
+#include <vector>
 
 #include "server/store/teacher_codec.h"
 #include "tests/testing/status_matchers.h"
@@ -22,10 +23,9 @@ using ::testing::IsEmpty;
 constexpr int32_t kWritten = 7;
 constexpr int32_t kSaid = 9;
 
-// Of one token; without a question it is plain text.
-store::TargetRecord Record(const std::string& question, int32_t target) {
+// Of one token.
+store::TargetRecord Record(int32_t target) {
   store::TargetRecord record;
-  record.set_prompt(question);
   record.add_student_prompt_ids(1);
   record.add_target_ids(target);
   store::PackTeacher({.k = 1, .ids = {target}, .log_probs = {0}}, record);
@@ -36,33 +36,25 @@ store::TargetRecord Record(const std::string& question, int32_t target) {
 class OnPolicyTest : public ::testing::Test {
  protected:
   OnPolicyTest() {
-    for (const char* question : {"", "a?", "b?", "c?", "d?"}) {
-      records_.push_back(Record(question, kWritten));
-    }
     for (const store::TargetRecord& record : records_) {
       sentences_.push_back(MakeTrainingSentence(record, config_).value());
     }
   }
 
   OnPolicySentences Make(double share) {
-    std::vector<const store::TargetRecord*> records;
-    for (const store::TargetRecord& record : records_) records.push_back(&record);
     return OnPolicySentences(
-        records, share,
-        [this](const model::Adapter&, const std::vector<const store::TargetRecord*>& asked,
+        {1, 2, 3, 4}, share,
+        [this](const std::vector<size_t>& asked,
                uint64_t seed) -> absl::StatusOr<std::vector<store::TargetRecord>> {
           seeds_.push_back(seed);
           if (!error_.ok()) return error_;
-          std::vector<store::TargetRecord> answers;
-          for (const store::TargetRecord* record : asked) {
-            answers.push_back(Record(record->prompt(), kSaid));
-          }
+          std::vector<store::TargetRecord> answers(asked.size(), Record(kSaid));
           if (one_is_missing_) answers.pop_back();
           return answers;
         });
   }
   absl::Status AskAgain(OnPolicySentences& on_policy, int round) {
-    return on_policy.AskAgain(adapter_, round, /*seed=*/100 + static_cast<uint64_t>(round), config_,
+    return on_policy.AskAgain(round, /*seed=*/100 + static_cast<uint64_t>(round), config_,
                               sentences_);
   }
   // The target of each sentence.
@@ -75,8 +67,7 @@ class OnPolicyTest : public ::testing::Test {
   }
 
   const model::ModelConfig config_ = testing::TinyConfig();
-  const model::Adapter adapter_;
-  std::vector<store::TargetRecord> records_;
+  const std::vector<store::TargetRecord> records_{5, Record(kWritten)};
   std::vector<TrainingSentence> sentences_;
   std::vector<uint64_t> seeds_;
   absl::Status error_;
@@ -113,7 +104,7 @@ TEST_F(OnPolicyTest, WhereNothingIsDueNobodyIsAsked) {
   EXPECT_THAT(Targets(), ::testing::Each(kWritten));
 }
 
-TEST_F(OnPolicyTest, OffWithoutAShareOrWithoutAnswers) {
+TEST_F(OnPolicyTest, OffWithoutAShareOrWithoutQuestions) {
   EXPECT_TRUE(Make(0.5).enabled());
   EXPECT_FALSE(Make(0).enabled());
   EXPECT_FALSE(OnPolicySentences({}, 0.5, {}).enabled());

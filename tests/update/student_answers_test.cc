@@ -3,154 +3,162 @@
 
 #include "server/update/student_answers.h"
 
+#include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <memory>
-#include <string>
-#include <vector>
-
-#include "absl/synchronization/notification.h"
-#include "server/engine/compute_share.h"
-#include "server/probe/teacher.h"
+#include "server/model/device.h"
+#include "server/model/network.h"
+#include "server/probe/kl.h"
 #include "server/store/teacher_codec.h"
 #include "tests/testing/status_matchers.h"
-#include "tests/testing/temp_dir.h"
+#include "tests/testing/test_device.h"
 #include "tests/testing/tiny_model.h"
 
 namespace imprint::update {
 namespace {
 
 using ::imprint::testing::HasCode;
+using Ids = std::vector<int32_t>;
 
-constexpr char kBoat[] = "The boat of Mira is red. It was built in 1923 by Otto Senn.";
-constexpr char kTower[] = "The tower of Arden is white. It was built in 1871 by Anna Kovac.";
+constexpr int kTopK = 5;
 
-// A real engine over the tiny trained model, which is base and student in one.
+Ids Tokens(int seed, int count) {
+  Ids ids;
+  for (int i = 0; i < count; ++i) ids.push_back(3 + (seed * 131 + i * 71 + i * i * 7) % 90);
+  return ids;
+}
+
+Ids Join(Ids first, const Ids& second) {
+  first.insert(first.end(), second.begin(), second.end());
+  return first;
+}
+
+// Forty questions, more than are written at once, about two contexts.
 class StudentAnswersTest : public ::testing::Test {
  protected:
-  void SetUp() override {
-    IMPRINT_ASSERT_OK_AND_ASSIGN(text_, text::TextModel::Load(testing::kTinyChatDir));
-    IMPRINT_ASSERT_OK_AND_ASSIGN(base_, testing::LoadTinyChat());
-    store::StoreOptions store_options;
-    store_options.path = temp_ / "store";
-    store_options.model_fingerprint = "model";
-    store_options.tokenizer_fingerprint = "tokenizer";
-    IMPRINT_ASSERT_OK_AND_ASSIGN(store_, store::Store::Open(store_options));
-    IMPRINT_ASSERT_OK_AND_ASSIGN(log_,
-                                 experience::ExperienceLog::Open(store_.get(), {}, Clock::Real()));
-    engine_ = engine::Engine::Start({}, &share_, nullptr, Clock::Real());
-    engine_->SetCurrent(base_);
-    probe_maker_ = std::make_unique<probe::ProbeMaker>(probe::ProbeMakerOptions{}, engine_.get(),
-                                                       base_, text_.get());
-    generator_ = std::make_unique<generator::Generator>(
-        generator::GeneratorOptions{}, engine_.get(), base_, text_.get(), probe_maker_.get());
-    answers_ = std::make_unique<StudentAnswers>(
-        StudentAnswersOptions{.max_answer_tokens = 8, .top_k = 5}, engine_.get(), base_,
-        text_.get(), log_.get(), generator_.get());
+  StudentAnswersTest()
+      : base_(testing::RandomWeights(testing::TinyConfig(), 1, testing::TestPlacement("f32"))),
+        student_(model::Adapter::Make(base_->config, base_->placement, 4, 8, 1, 0)) {
+    model::SetComputeThreads(1);
+    for (at::Tensor& parameter : student_.Parameters()) {
+      parameter.copy_(at::randn(parameter.sizes()) * 0.1);
+    }
+    for (int i = 0; i < 40; ++i) {
+      const Ids question = Join(Tokens(99, 6), Tokens(i, 3 + i % 5));
+      student_prompts_.push_back(question);
+      teacher_prompts_.push_back(Join(Tokens(i % 2 == 0 ? 200 : 300, 20), question));
+    }
+    options_ = {.max_answer_tokens = 6, .top_k = kTopK, .stop_ids = {}};
   }
 
-  int64_t Append(const std::string& text) {
-    store::ExperienceRecord record;
-    record.set_text(text);
-    absl::Notification done;
-    int64_t sequence = 0;
-    log_->Append(std::move(record), [&](absl::StatusOr<store::ExperienceRecord> appended) {
-      IMPRINT_EXPECT_OK(appended);
-      if (appended.ok()) sequence = appended->sequence();
-      done.Notify();
-    });
-    done.WaitForNotification();
-    return sequence;
+  std::vector<StudentQuestion> Questions(size_t first, size_t count) const {
+    std::vector<StudentQuestion> questions;
+    for (size_t i = first; i < first + count; ++i) {
+      questions.push_back({student_prompts_[i], teacher_prompts_[i]});
+    }
+    return questions;
+  }
+  absl::StatusOr<std::vector<store::TargetRecord>> Ask(
+      const std::vector<StudentQuestion>& questions, uint64_t seed) const {
+    return AskStudent(*base_, student_, questions, options_, seed, nullptr, {});
   }
 
-  store::TargetRecord Question(const std::string& question) {
-    store::TargetRecord record;
-    record.set_prompt(question);
-    const auto ids = probe::QuestionPrompt(*text_, {}, question);
-    IMPRINT_EXPECT_OK(ids);
-    record.mutable_student_prompt_ids()->Assign(ids->begin(), ids->end());
-    return record;
+  // One sequence by itself: log-probabilities of what follows the prompt [target, vocab].
+  at::Tensor LogProbs(const model::Adapter* adapter, const Ids& prompt, const Ids& target) const {
+    const Ids tokens = Join(prompt, target);
+    model::ForwardOptions options;
+    options.adapter = adapter;
+    const at::Tensor hidden = model::Network::Forward(
+        *base_, tokens, {{.length = static_cast<int64_t>(tokens.size())}}, options);
+    const at::Tensor rows = hidden.narrow(0, static_cast<int64_t>(prompt.size()) - 1,
+                                          static_cast<int64_t>(target.size()));
+    return at::log_softmax(model::Network::Logits(*base_, rows), 1);
   }
 
-  // KL(teacher||student) over an answer, where the teacher is told `context`.
-  double KlAfter(const std::string& context, store::TargetRecord answer) {
-    const auto prompt = probe::QuestionPrompt(*text_, {context}, answer.prompt());
-    IMPRINT_EXPECT_OK(prompt);
-    IMPRINT_EXPECT_OK(probe::FillTeacher(*engine_, base_, {*prompt}, 5, {&answer, 1}, Never));
-    const auto sums = probe::SumKl(*engine_, base_, {&answer, 1}, Never);
-    IMPRINT_EXPECT_OK(sums);
-    return sums->front();
-  }
-
-  static bool Never() { return false; }
-
-  const testing::TempDir temp_;
-  std::unique_ptr<text::TextModel> text_;
-  engine::SharedVersion base_;
-  std::unique_ptr<store::Store> store_;
-  std::unique_ptr<experience::ExperienceLog> log_;
-  engine::ComputeShare share_{0.5};
-  std::unique_ptr<engine::Engine> engine_;
-  std::unique_ptr<probe::ProbeMaker> probe_maker_;
-  std::unique_ptr<generator::Generator> generator_;
-  std::unique_ptr<StudentAnswers> answers_;
+  const at::NoGradGuard no_grad_;
+  const std::shared_ptr<const model::Weights> base_;
+  model::Adapter student_;
+  std::vector<Ids> student_prompts_, teacher_prompts_;
+  StudentAnswersOptions options_;
 };
 
-TEST_F(StudentAnswersTest, EachIsJudgedByTheTeacherOfItsOwnExperience) {
-  const int64_t boat = Append(kBoat), tower = Append(kTower);
-  const store::TargetRecord built = Question("When was it built?");
-  // Out of the experiences' order.
-  const std::vector<StudentQuestion> questions = {{tower, &built}, {boat, &built}, {tower, &built}};
-
-  const auto answers = answers_->Write(base_, questions, /*seed=*/3, Never);
+TEST_F(StudentAnswersTest, EachIsJudgedAfterItsOwnTeachersPrompt) {
+  const auto answers = Ask(Questions(0, 40), 3);
 
   IMPRINT_ASSERT_OK(answers);
-  ASSERT_EQ(answers->size(), 3u);
-  const std::vector<const char*> contexts = {kTower, kBoat, kTower};
-  for (size_t i = 0; i < 3; ++i) {
+  ASSERT_EQ(answers->size(), 40u);
+  for (size_t i = 0; i < 40; ++i) {
     const store::TargetRecord& answer = (*answers)[i];
     EXPECT_EQ(answer.kind(), "student");
-    EXPECT_EQ(answer.prompt(), built.prompt());
-    ASSERT_GT(answer.target_ids_size(), 0);
-    IMPRINT_ASSERT_OK_AND_ASSIGN(const store::TeacherRows teacher, store::UnpackTeacher(answer));
-    EXPECT_EQ(teacher.tokens(), answer.target_ids_size());
-    EXPECT_EQ(teacher.k, 5);
-    ASSERT_EQ(answer.base_kl_size(), answer.target_ids_size());
-    double kl = 0;
-    for (const float token : answer.base_kl()) kl += token;
-    EXPECT_NEAR(kl, KlAfter(contexts[i], answer), 1e-3 * (1 + kl)) << i;
+    EXPECT_EQ(Ids(answer.student_prompt_ids().begin(), answer.student_prompt_ids().end()),
+              student_prompts_[i]);
+    const Ids said(answer.target_ids().begin(), answer.target_ids().end());
+    ASSERT_EQ(said.size(), 6u);
+    const at::Tensor teacher = LogProbs(nullptr, teacher_prompts_[i], said);
+    const at::Tensor student = LogProbs(&student_, student_prompts_[i], said);
+    IMPRINT_ASSERT_OK_AND_ASSIGN(const store::TeacherRows rows, store::UnpackTeacher(answer));
+    ASSERT_EQ(rows.k, kTopK);
+    for (int t = 0; t < 6; ++t) {
+      std::vector<float> student_log_probs;
+      for (int j = 0; j < kTopK; ++j) {
+        const int32_t id = rows.ids_of(t)[j];
+        EXPECT_NEAR(rows.log_probs_of(t)[j], teacher[t][id].item<float>(), 1e-4);
+        student_log_probs.push_back(student[t][id].item<float>());
+      }
+      EXPECT_NEAR(answer.base_kl(t), probe::TopKKl(rows.log_probs_of(t), student_log_probs), 1e-4);
+    }
   }
 }
 
-TEST_F(StudentAnswersTest, TheSameSeedGivesTheSameAnswers) {
-  const int64_t boat = Append(kBoat);
-  const store::TargetRecord question = Question("What colour is the boat of Mira?");
-  const std::vector<StudentQuestion> questions(6, {boat, &question});
+TEST_F(StudentAnswersTest, AnAnswerDoesNotDependOnWhatElseIsAsked) {
+  const auto together = Ask(Questions(0, 40), 3);
+  IMPRINT_ASSERT_OK(together);
 
-  const auto once = answers_->Write(base_, questions, 3, Never);
-  const auto again = answers_->Write(base_, questions, 3, Never);
+  for (const size_t i : {0, 5, 31, 32, 39}) {
+    const auto alone = Ask(Questions(i, 1), 3 + i);
+    IMPRINT_ASSERT_OK(alone);
+    EXPECT_EQ(Ids(alone->front().target_ids().begin(), alone->front().target_ids().end()),
+              Ids((*together)[i].target_ids().begin(), (*together)[i].target_ids().end()))
+        << i;
+  }
+}
+
+TEST_F(StudentAnswersTest, TheSameSeedGivesTheSameBytes) {
+  const auto once = Ask(Questions(0, 40), 3), again = Ask(Questions(0, 40), 3);
+  const auto other = Ask(Questions(0, 40), 4000);
 
   IMPRINT_ASSERT_OK(once);
   IMPRINT_ASSERT_OK(again);
-  for (size_t i = 0; i < questions.size(); ++i) {
+  IMPRINT_ASSERT_OK(other);
+  bool differs = false;
+  for (size_t i = 0; i < 40; ++i) {
     EXPECT_EQ((*once)[i].SerializeAsString(), (*again)[i].SerializeAsString()) << i;
+    differs = differs || (*once)[i].SerializeAsString() != (*other)[i].SerializeAsString();
   }
+  EXPECT_TRUE(differs);
 }
 
-TEST_F(StudentAnswersTest, AnExperienceThatIsNotThereIsAnError) {
-  const store::TargetRecord question = Question("What colour is the boat of Mira?");
+TEST_F(StudentAnswersTest, AnAnswerThatEndsKeepsWhatItEndedWith) {
+  const auto without = Ask(Questions(0, 1), 3);
+  IMPRINT_ASSERT_OK(without);
+  const int32_t third = without->front().target_ids(2);
+  options_.stop_ids = {third};
 
-  EXPECT_THAT(answers_->Write(base_, {{99, &question}}, 3, Never),
-              HasCode(absl::StatusCode::kNotFound));
+  const auto answers = Ask(Questions(0, 1), 3);
+
+  IMPRINT_ASSERT_OK(answers);
+  const auto& said = answers->front().target_ids();
+  ASSERT_GT(said.size(), 0);
+  EXPECT_LE(said.size(), 3);
+  EXPECT_EQ(said[said.size() - 1], third);
 }
 
 TEST_F(StudentAnswersTest, CancelledInBetween) {
-  const int64_t boat = Append(kBoat);
-  const store::TargetRecord question = Question("What colour is the boat of Mira?");
-
-  EXPECT_THAT(answers_->Write(base_, {{boat, &question}}, 3, [] { return true; }),
-              HasCode(absl::StatusCode::kCancelled));
+  EXPECT_THAT(
+      AskStudent(*base_, student_, Questions(0, 2), options_, 3, nullptr, [] { return true; }),
+      HasCode(absl::StatusCode::kCancelled));
 }
 
 }  // namespace
