@@ -166,7 +166,10 @@ absl::Status App::StartLearning() {
       .versions = versions_.get(),
       .engine = engine_.get(),
       .distiller = distiller_.get(),
-      .teacher_prompts = teacher_prompts_.get(),
+      .teacher_prompts =
+          [this](int64_t sequence, const auto& sentences, const auto& cancelled) {
+            return teacher_prompts_->Of(sequence, sentences, cancelled);
+          },
       .gate = gate_.get(),
       .retention = [this](const auto& cancelled) { return retention_->Get(cancelled); },
       .replay_share = options_.distiller.replay_share,

@@ -229,8 +229,7 @@ absl::StatusOr<std::vector<std::vector<int32_t>>> ChunkTargets::Answers(
                              probe::QuestionPrompt(text_, {chunk_}, question));
     prompts.push_back(std::move(prompt));
   }
-  return probe::Answer(engine_, base_, text_, prompts, options_.max_answer_tokens, probe::kGreedy,
-                       cancelled_);
+  return probe::Answer(engine_, base_, text_, prompts, options_.max_answer_tokens, cancelled_);
 }
 
 absl::StatusOr<std::vector<size_t>> ChunkTargets::KeepTelling(

@@ -72,7 +72,8 @@ class Generator {
                                               const std::function<bool()>& cancelled) const;
 
   // For each of the experience's target sentences the chunk that it is about, cut as Generate
-  // cuts: what its teacher was told. Errors as of Generate.
+  // cuts: the one that shares most words with it, which is nearly always, and with one chunk
+  // always, what its teacher was told. Errors as of Generate.
   absl::StatusOr<std::vector<std::string>> ContextsOf(
       const store::ExperienceRecord& experience,
       const std::vector<const store::TargetRecord*>& targets,

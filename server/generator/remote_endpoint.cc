@@ -47,7 +47,8 @@ void RemoteEndpoint::WaitInSteps(absl::Duration pause, const std::function<bool(
 }
 
 absl::StatusOr<std::unique_ptr<RemoteEndpoint>> RemoteEndpoint::Open(
-    const RemoteOptions& options, metrics::GeneratorMetrics* metrics, Wait wait) {
+    const RemoteOptions& options, metrics::GeneratorMetrics* metrics, Wait wait,
+    const Clock* clock) {
   IMPRINT_RETURN_IF_ERROR(CheckRemoteOptions(options));
   IMPRINT_ASSIGN_OR_RETURN(const std::string key, ReadKey(options));
   std::error_code error;
@@ -56,21 +57,23 @@ absl::StatusOr<std::unique_ptr<RemoteEndpoint>> RemoteEndpoint::Open(
         absl::StrCat("--generator.endpoint_ca: there is no file ", options.ca_file.string()));
   }
   return std::unique_ptr<RemoteEndpoint>(
-      new RemoteEndpoint(options, key, metrics, std::move(wait)));
+      new RemoteEndpoint(options, key, metrics, std::move(wait), clock));
 }
 
 RemoteEndpoint::RemoteEndpoint(const RemoteOptions& options, const std::string& key,
-                               metrics::GeneratorMetrics* metrics, Wait wait)
+                               metrics::GeneratorMetrics* metrics, Wait wait, const Clock* clock)
     : options_(options),
       url_(absl::StrCat(absl::StripSuffix(options.endpoint, "/"), "/chat/completions")),
       client_({.timeout = options.timeout, .ca_file = options.ca_file, .bearer_key = key}),
       metrics_(*metrics),
-      wait_(std::move(wait)) {}
+      wait_(std::move(wait)),
+      clock_(clock) {}
 
 absl::StatusOr<std::vector<Exchange>> RemoteEndpoint::Ask(const std::string& request,
                                                           size_t max_count,
                                                           const std::function<bool()>& cancelled) {
-  const int attempts = failing_ ? 1 : kAttempts;
+  const int attempts = AttemptsNow();
+  if (attempts == 0) return absl::UnavailableError("it failed and is left alone for a while");
   for (int i = 0;; ++i) {
     Attempt attempt = AskOnce(request, max_count, cancelled);
     if (cancelled() || absl::IsCancelled(attempt.status)) {
@@ -78,7 +81,8 @@ absl::StatusOr<std::vector<Exchange>> RemoteEndpoint::Ask(const std::string& req
     }
     metrics_.remote_requests.at(attempt.result)->Increment();
     if (attempt.status.ok() || !attempt.try_again || i + 1 == attempts) {
-      SetFailing(attempt.status);
+      // That it does not take one request says nothing of the next.
+      if (!absl::IsInvalidArgument(attempt.status)) SetFailing(attempt.status);
       if (!attempt.status.ok()) return attempt.status;
       return std::move(attempt.exchanges);
     }
@@ -103,10 +107,13 @@ RemoteEndpoint::Attempt RemoteEndpoint::AskOnce(const std::string& request, size
   if (code != 200) {
     const bool is_busy = code == 408 || code == 429;
     const bool is_fault = code >= 500;
+    const bool is_about_request = code == 400 || code == 413 || code == 422;
+    const std::string said = absl::StrCat("it answers ", code, WhatToDo(code));
     return {.result = is_busy    ? "busy"
                       : is_fault ? "server_error"
                                  : "refused",
-            .status = absl::UnavailableError(absl::StrCat("it answers ", code, WhatToDo(code))),
+            .status =
+                is_about_request ? absl::InvalidArgumentError(said) : absl::UnavailableError(said),
             .try_again = is_busy || is_fault,
             .retry_after = response->retry_after};
   }
@@ -124,15 +131,25 @@ absl::Duration RemoteEndpoint::PauseAfter(int attempt, absl::Duration asked_for)
   return std::min(std::max(options_.first_pause * (1 << attempt), asked_for), options_.max_pause);
 }
 
+int RemoteEndpoint::AttemptsNow() const {
+  absl::MutexLock lock(&mutex_);
+  if (rest_ == absl::ZeroDuration()) return kAttempts;
+  return clock_->Now() < next_try_ ? 0 : 1;
+}
+
 void RemoteEndpoint::SetFailing(const absl::Status& status) {
-  const bool failing = !status.ok();
-  if (failing_.exchange(failing) == failing) return;
-  if (failing) {
-    spdlog::warn("{} fails: {}; until it answers the model itself writes all questions",
-                 options_.endpoint, std::string(status.message()));
-  } else {
-    spdlog::info("{} answers again", options_.endpoint);
+  absl::MutexLock lock(&mutex_);
+  const bool was_failing = rest_ > absl::ZeroDuration();
+  if (status.ok()) {
+    rest_ = absl::ZeroDuration();
+    if (was_failing) spdlog::info("{} answers again", options_.endpoint);
+    return;
   }
+  rest_ = std::clamp(2 * rest_, kFirstRest, kLongestRest);
+  next_try_ = clock_->Now() + rest_;
+  if (was_failing) return;
+  spdlog::warn("{} fails: {}; until it answers the model itself writes all questions",
+               options_.endpoint, std::string(status.message()));
 }
 
 }  // namespace imprint::generator

@@ -95,8 +95,11 @@ int64_t GeneratorWorker::LastClaimed() const {
 
 absl::Status GeneratorWorker::Process(int64_t sequence) {
   IMPRINT_ASSIGN_OR_RETURN(const store::ExperienceRecord experience, log_->Get(sequence));
-  absl::StatusOr<GeneratedSentences> sentences =
-      generator_->Generate(experience, [this] { return stopping_.HasBeenNotified(); });
+  absl::StatusOr<GeneratedSentences> sentences = generator_->Generate(experience, [this, sequence] {
+    return stopping_.HasBeenNotified() || log_->IsForgotten(sequence);
+  });
+  // Nothing more is written about it, nor asked of anybody.
+  if (log_->IsForgotten(sequence)) return absl::OkStatus();
   if (absl::IsInvalidArgument(sentences.status())) {
     spdlog::warn("experiences/{} is quarantined: {}", sequence, sentences.status().ToString());
     return log_->Quarantine(sequence, std::string(sentences.status().message()));

@@ -51,19 +51,23 @@ size_t TakeBody(char* data, size_t size, size_t count, void* user) {
 }
 
 int AskCancelled(void* user, curl_off_t, curl_off_t, curl_off_t, curl_off_t) {
-  return static_cast<Transfer*>(user)->cancelled() ? 1 : 0;
+  const std::function<bool()>& cancelled = static_cast<Transfer*>(user)->cancelled;
+  return cancelled && cancelled() ? 1 : 0;
 }
 
+// Null: there is no memory for them.
 Headers MakeHeaders(const std::string& bearer_key) {
   std::vector<std::string> lines = {"Content-Type: application/json", "Accept: application/json",
                                     "Expect:"};  // no round trip before a long body
   if (!bearer_key.empty()) lines.push_back(absl::StrCat("Authorization: Bearer ", bearer_key));
   curl_slist* list = nullptr;
   for (const std::string& line : lines) {
-    // Null only without memory: then it goes without.
-    if (curl_slist* longer = curl_slist_append(list, line.c_str()); longer != nullptr) {
-      list = longer;
+    curl_slist* const longer = curl_slist_append(list, line.c_str());
+    if (longer == nullptr) {
+      curl_slist_free_all(list);
+      return nullptr;
     }
+    list = longer;
   }
   return Headers(list);
 }
@@ -103,6 +107,7 @@ absl::StatusOr<Response> Client::PostJson(const std::string& url, const std::str
   std::array<char, CURL_ERROR_SIZE> message = {};
 
   const Headers headers = MakeHeaders(options_.bearer_key);
+  if (headers == nullptr) return absl::ResourceExhaustedError("no memory for a request");
 
   curl_easy_setopt(curl, CURLOPT_URL, url.c_str());
   curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
@@ -118,6 +123,7 @@ absl::StatusOr<Response> Client::PostJson(const std::string& url, const std::str
   curl_easy_setopt(curl, CURLOPT_SSL_VERIFYHOST, 2L);
   if (!options_.ca_file.empty()) curl_easy_setopt(curl, CURLOPT_CAINFO, options_.ca_file.c_str());
   if (absl::StartsWithIgnoreCase(url, "http:")) curl_easy_setopt(curl, CURLOPT_PROXY, "");
+  curl_easy_setopt(curl, CURLOPT_NOPROXY, "localhost,127.0.0.1,::1");
   curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, TakeBody);
   curl_easy_setopt(curl, CURLOPT_WRITEDATA, &transfer);
   curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);

@@ -36,7 +36,7 @@ struct Response {
 };
 
 // Thread-safe: each call has a connection of its own. A proxy of the environment
-// (https_proxy) carries https only, which it cannot read.
+// (https_proxy) carries https only, which it cannot read, and nothing that stays on this machine.
 class Client {
  public:
   explicit Client(ClientOptions options);

@@ -31,9 +31,8 @@ absl::StatusOr<std::vector<store::ProbeRecord>> ProbeMaker::Complete(
     record.set_prompt(probe.question());
     record.mutable_student_prompt_ids()->Add(student_prompt.begin(), student_prompt.end());
   }
-  IMPRINT_ASSIGN_OR_RETURN(const auto answers,
-                           Answer(*engine_, base_, *text_, teacher_prompts,
-                                  options_.max_answer_tokens, kGreedy, cancelled));
+  IMPRINT_ASSIGN_OR_RETURN(const auto answers, Answer(*engine_, base_, *text_, teacher_prompts,
+                                                      options_.max_answer_tokens, cancelled));
   for (size_t i = 0; i < probes.size(); ++i) {
     records[i].mutable_target_ids()->Add(answers[i].begin(), answers[i].end());
     IMPRINT_ASSIGN_OR_RETURN(std::string answer, text_->Decode(answers[i]));

@@ -97,9 +97,8 @@ absl::StatusOr<std::vector<ProbeScore>> Prober::Ask(const engine::SharedVersion&
                       .answer = {}});
   }
   if (with_answers) {
-    IMPRINT_ASSIGN_OR_RETURN(const auto answers,
-                             Answer(*engine_, version, *text_, prompts,
-                                    longest_answer + kAnswerSlack, kGreedy, cancelled));
+    IMPRINT_ASSIGN_OR_RETURN(const auto answers, Answer(*engine_, version, *text_, prompts,
+                                                        longest_answer + kAnswerSlack, cancelled));
     for (size_t i = 0; i < probes.size(); ++i) {
       IMPRINT_ASSIGN_OR_RETURN(scores[i].answer, text_->Decode(answers[i]));
     }

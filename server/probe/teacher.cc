@@ -36,7 +36,7 @@ absl::StatusOr<std::vector<int32_t>> QuestionPrompt(const text::TextModel& text,
 absl::StatusOr<std::vector<std::vector<int32_t>>> Answer(
     engine::Engine& engine, const engine::SharedVersion& version, const text::TextModel& text,
     const std::vector<std::vector<int32_t>>& prompts, int max_tokens,
-    const engine::SamplingOptions& sampling, const std::function<bool()>& cancelled) {
+    const std::function<bool()>& cancelled) {
   const int32_t shared = SharedPrefix(prompts);
   std::vector<engine::GenerateRequest> requests;
   requests.reserve(prompts.size());
@@ -44,11 +44,10 @@ absl::StatusOr<std::vector<std::vector<int32_t>>> Answer(
     requests.push_back({.version = version,
                         .prompt = prompt,
                         .max_tokens = max_tokens,
-                        .sampling = sampling,
+                        .sampling = {},
                         .stop_ids = text.stop_ids(),
                         .shared_prefix = shared,
                         .priority = engine::Priority::kBackground});
-    requests.back().sampling.seed += requests.size() - 1;
   }
   IMPRINT_ASSIGN_OR_RETURN(std::vector<engine::GenerateResult> results,
                            engine.GenerateAll(std::move(requests), cancelled));

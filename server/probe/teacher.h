@@ -27,16 +27,13 @@ absl::StatusOr<std::vector<int32_t>> QuestionPrompt(const text::TextModel& text,
                                                     const std::vector<std::string>& contexts,
                                                     const std::string& question);
 
-// Answers of `version` to chat prompts, as background work, the i-th sampled with the seed of
-// `sampling` plus i; an answer that ended by itself has the end of turn as its last token, so that
-// its length is learned too. The prompts' common beginning is computed once.
+// Greedy answers of `version` to chat prompts, as background work; an answer that ended by
+// itself has the end of turn as its last token, so that its length is learned too. The
+// prompts' common beginning is computed once.
 absl::StatusOr<std::vector<std::vector<int32_t>>> Answer(
     engine::Engine& engine, const engine::SharedVersion& version, const text::TextModel& text,
     const std::vector<std::vector<int32_t>>& prompts, int max_tokens,
-    const engine::SamplingOptions& sampling, const std::function<bool()>& cancelled);
-
-// The sampling of whoever wants the most likely answer.
-inline constexpr engine::SamplingOptions kGreedy = {};
+    const std::function<bool()>& cancelled);
 
 // Puts the distribution of `version` after `prompts[i]` on the target tokens of `records[i]`
 // into it. The prompts' common beginning is computed once.

@@ -173,23 +173,37 @@ class Training {
   }
 
  private:
+  // The numbers of the sentences that ask something; none where nobody is to be asked.
   static std::vector<size_t> Questions(const DistillInput& input) {
     std::vector<size_t> questions;
-    for (size_t i = 0; i < input.teacher_prompts.size(); ++i) {
-      if (!input.teacher_prompts[i].empty()) questions.push_back(i);
+    if (!input.teacher_prompts) return questions;
+    for (size_t i = 0; i < input.targets.size() + input.replay.size(); ++i) {
+      const store::TargetRecord& record =
+          i < input.targets.size() ? *input.targets[i] : *input.replay[i - input.targets.size()];
+      if (!record.prompt().empty()) questions.push_back(i);
     }
     return questions;
   }
 
+  // An answer without target tokens stands for a question that cannot be asked.
   absl::StatusOr<std::vector<store::TargetRecord>> AskStudent(const std::vector<size_t>& asked,
                                                               uint64_t seed) const {
+    IMPRINT_ASSIGN_OR_RETURN(const auto prompts, input_.teacher_prompts(asked));
+    std::vector<store::TargetRecord> answers(asked.size());
+    std::vector<size_t> places;
     std::vector<StudentQuestion> questions;
-    for (const size_t i : asked) {
+    for (size_t i = 0; i < asked.size(); ++i) {
+      if (prompts[i].empty()) continue;
+      places.push_back(i);
       questions.push_back(
-          {.student_prompt = targets_[i].item.prompt, .teacher_prompt = input_.teacher_prompts[i]});
+          {.student_prompt = targets_[asked[i]].item.prompt, .teacher_prompt = prompts[i]});
     }
-    return update::AskStudent(base_, adapter_, questions, options_.student_answers, seed, share_,
-                              cancelled_);
+    IMPRINT_ASSIGN_OR_RETURN(
+        std::vector<store::TargetRecord> said,
+        update::AskStudent(base_, adapter_, questions, options_.student_answers, seed, share_,
+                           cancelled_));
+    for (size_t i = 0; i < places.size(); ++i) answers[places[i]] = std::move(said[i]);
+    return answers;
   }
 
   // Begins a round of on-policy distillation where one is due with the pass.
@@ -273,6 +287,8 @@ class Training {
     progress_.step = step;
     progress_.tokens += computed.tokens;
     for (size_t i = 0; i < targets.size(); ++i) {
+      // Whether a sentence is learned, only the written one tells.
+      if (on_policy_.IsAnswered(targets[i])) continue;
       pool_.Record(targets[i], computed.target_kl[i], TargetTokens(*target_sentences[i]));
     }
     for (size_t i = 0; i < retention.size(); ++i) {
@@ -322,6 +338,9 @@ absl::StatusOr<DistillResult> Distiller::Train(
     for (const TrainingSentence& sentence : *sentences) {
       longest = std::max(longest, sentence.item.prompt.size() + sentence.item.target.size());
       longest_prompt = std::max(longest_prompt, sentence.item.prompt.size());
+      // What the student says may be longer than what was written.
+      const auto answer = static_cast<size_t>(options_.student_answers.max_answer_tokens);
+      longest = std::max(longest, sentence.item.prompt.size() + answer);
     }
   }
   const int64_t batch_tokens = static_cast<int64_t>(longest);
@@ -331,10 +350,16 @@ absl::StatusOr<DistillResult> Distiller::Train(
   const int64_t parts = StepParts(options_.batch_tokens, base_->placement.device);
   // A prompt that sentences share is computed in each part.
   const int64_t again = (parts - 1) * static_cast<int64_t>(longest_prompt);
+  const bool asks = options_.on_policy_share > 0 && input.teacher_prompts &&
+                    options_.objective == Objective::kDistill;
+  const int64_t caches = asks ? StudentCacheBytes(*base_, static_cast<int64_t>(longest_prompt),
+                                                  options_.student_answers.max_answer_tokens)
+                              : 0;
   const auto estimate_for = [&](int64_t tokens) {
     return EstimateTrainingMemory(base_->config, base_->placement, rank, tokens + again,
                                   first_layer, parts)
-        .total();
+               .total() +
+           caches;
   };
   const int64_t estimate = estimate_for(batch_tokens);
   const char* const way_out =

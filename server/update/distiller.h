@@ -90,14 +90,18 @@ struct DistillerOptions {
   int64_t max_bytes = 0;
 };
 
+using TeacherPromptsFn = std::function<absl::StatusOr<std::vector<std::vector<int32_t>>>(
+    const std::vector<size_t>& sentences)>;
+
 // What one job trains on. Pointers outlive the call.
 struct DistillInput {
   std::vector<const store::TargetRecord*> targets;
   std::vector<const store::TargetRecord*> replay;
   std::vector<const store::TargetRecord*> retention;
-  // Of each of `targets`, then of `replay`, the teacher's prompt where the student may be asked
-  // itself, else empty. None at all: it is never asked.
-  std::vector<std::vector<int32_t>> teacher_prompts = {};
+  // Gives the teacher's prompts for sentences that the student is to be asked for itself, which
+  // are numbers of `targets` and, behind them, of `replay`; empty where it is not to be. Null:
+  // it is never asked.
+  TeacherPromptsFn teacher_prompts = {};
 };
 
 struct DistillProgress {

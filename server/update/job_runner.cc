@@ -101,12 +101,16 @@ class JobRun {
     DistillInput input{.targets = Pointers(targets_),
                        .replay = Pointers(replay_),
                        .retention = Pointers(retention.train)};
-    if (absl::Status status = AddTeacherPrompts(input); !status.ok()) return TrainError(status);
+    if (deps_.teacher_prompts) {
+      input.teacher_prompts = [this](const std::vector<size_t>& sentences) {
+        return TeacherPromptsOf(sentences);
+      };
+    }
     const model::Adapter* start = start_deltas_.empty() ? nullptr : start_deltas_.back().get();
     absl::StatusOr<DistillResult> trained =
         deps_.train ? deps_.train(start, input, progress, cancelled_)
                     : deps_.distiller->Train(start, input, progress, cancelled_);
-    if (!trained.ok()) return TrainError(trained.status());
+    if (!trained.ok()) return WorkError(trained.status());
     job_.mutable_report()->set_steps(trained->last.step);
     job_.mutable_report()->set_trained_tokens(trained->last.tokens);
 
@@ -232,29 +236,35 @@ class JobRun {
     return absl::InternalError(absl::StrCat("jobs/", job_.id(), " has no anchor"));
   }
 
-  // What is forgotten meanwhile cannot be asked about any more: that is not the job's fault.
-  RunResult TrainError(const absl::Status& status) const {
-    if (cancelled_()) return {.end = RunEnd::kInterrupted, .message = "train"};
-    return WorkError(status);
-  }
-
-  // Experience after experience, whose text is read once.
-  absl::Status AddTeacherPrompts(DistillInput& input) const {
-    if (deps_.teacher_prompts == nullptr) return absl::OkStatus();
-    std::vector<const store::TargetRecord*> sentences = input.targets;
-    sentences.insert(sentences.end(), input.replay.begin(), input.replay.end());
-    std::map<int64_t, std::vector<size_t>> by_experience;
-    for (size_t i = 0; i < sentences.size(); ++i) by_experience[sequences_[i]].push_back(i);
-    input.teacher_prompts.resize(sentences.size());
-    for (const auto& [sequence, members] : by_experience) {
+  // For sentences of `targets_` and, behind them, of `replay_`; experience after experience, whose
+  // text is read once. One that nothing can be told of gets none: what was written of it will
+  // do.
+  absl::StatusOr<std::vector<std::vector<int32_t>>> TeacherPromptsOf(
+      const std::vector<size_t>& sentences) const {
+    std::map<int64_t, std::vector<size_t>> by_experience;  // places in `sentences`
+    for (size_t place = 0; place < sentences.size(); ++place) {
+      by_experience[sequences_[sentences[place]]].push_back(place);
+    }
+    std::vector<std::vector<int32_t>> prompts(sentences.size());
+    for (const auto& [sequence, places] : by_experience) {
       std::vector<const store::TargetRecord*> own;
-      for (const size_t i : members) own.push_back(sentences[i]);
-      IMPRINT_ASSIGN_OR_RETURN(auto prompts, deps_.teacher_prompts->Of(sequence, own, cancelled_));
-      for (size_t i = 0; i < members.size(); ++i) {
-        input.teacher_prompts[members[i]] = std::move(prompts[i]);
+      for (const size_t place : places) {
+        const size_t i = sentences[place];
+        own.push_back(i < targets_.size() ? &targets_[i] : &replay_[i - targets_.size()]);
+      }
+      auto of_experience = deps_.teacher_prompts(sequence, own, cancelled_);
+      if (cancelled_()) return absl::CancelledError("training was cancelled");
+      if (!of_experience.ok()) {
+        // It may have been forgotten a moment ago; the job is then about to be interrupted.
+        spdlog::warn("jobs/{} does not ask the student about experiences/{}: {}", job_.id(),
+                     sequence, of_experience.status().ToString());
+        continue;
+      }
+      for (size_t i = 0; i < places.size(); ++i) {
+        prompts[places[i]] = std::move((*of_experience)[i]);
       }
     }
-    return absl::OkStatus();
+    return prompts;
   }
 
   Ended Merge(Deltas deltas) {

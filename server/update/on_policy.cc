@@ -4,6 +4,7 @@
 #include "server/update/on_policy.h"
 
 #include <cmath>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "common/status_macros.h"
@@ -15,8 +16,8 @@ OnPolicySentences::OnPolicySentences(std::vector<size_t> questions, double share
 
 absl::Status OnPolicySentences::AskAgain(int round, uint64_t seed, const model::ModelConfig& config,
                                          std::vector<TrainingSentence>& sentences) {
-  for (auto& [index, sentence] : written_) sentences[index] = std::move(sentence);
-  written_.clear();
+  for (auto& [index, sentence] : answered_) sentences[index] = std::move(sentence);
+  answered_.clear();
   answers_.clear();
 
   // Evenly spread, and moved on by one in each round.
@@ -35,8 +36,9 @@ absl::Status OnPolicySentences::AskAgain(int round, uint64_t seed, const model::
                                             " questions and gave ", answers_.size(), " answers"));
   }
   for (size_t i = 0; i < asked.size(); ++i) {
+    if (answers_[i].target_ids().empty()) continue;
     IMPRINT_ASSIGN_OR_RETURN(TrainingSentence answered, MakeTrainingSentence(answers_[i], config));
-    written_.emplace_back(asked[i], std::exchange(sentences[asked[i]], std::move(answered)));
+    answered_.emplace(asked[i], std::exchange(sentences[asked[i]], std::move(answered)));
   }
   return absl::OkStatus();
 }

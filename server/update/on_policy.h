@@ -12,7 +12,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
-#include <utility>
+#include <map>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -24,7 +24,8 @@
 namespace imprint::update {
 
 // Gives what the student, as it is now, says to the sentences of these numbers: for each a target
-// sentence with its own prompt and the teacher's distribution.
+// sentence with its own prompt and the teacher's distribution, or one without target tokens where
+// that cannot be asked.
 using AnswerFn = std::function<absl::StatusOr<std::vector<store::TargetRecord>>(
     const std::vector<size_t>& asked, uint64_t seed)>;
 
@@ -34,6 +35,9 @@ class OnPolicySentences {
   // `questions` are the numbers of the sentences that ask something. `share` of them is answered
   // in a round, in [0, 1].
   OnPolicySentences(std::vector<size_t> questions, double share, AnswerFn answer);
+
+  // Whether the sentence of this number is the student's own in this round.
+  bool IsAnswered(size_t sentence) const { return answered_.contains(sentence); }
 
   // Whether anybody is ever asked.
   bool enabled() const { return share_ > 0 && !questions_.empty(); }
@@ -50,7 +54,7 @@ class OnPolicySentences {
   const AnswerFn answer_;
   // Of this round; the sentences view into them.
   std::vector<store::TargetRecord> answers_;
-  std::vector<std::pair<size_t, TrainingSentence>> written_;
+  std::map<size_t, TrainingSentence> answered_;  // what was written in their places
 };
 
 }  // namespace imprint::update

@@ -7,8 +7,10 @@
 #include <ATen/core/grad_mode.h>
 
 #include <algorithm>
+#include <numeric>
 #include <utility>
 
+#include "absl/functional/function_ref.h"
 #include "common/status_macros.h"
 #include "server/engine/sampler.h"
 #include "server/model/kv_cache.h"
@@ -27,7 +29,7 @@ using Answers = std::vector<std::vector<int32_t>>;
 constexpr size_t kWrittenAtOnce = 32;
 // Prompts and answers that are judged in one pass, in tokens: their hidden states, and not their
 // logits, are in memory together.
-constexpr size_t kJudgedTokens = 2048;
+constexpr size_t kJudgedTokens = 512;
 // Rows of logits in memory at once, as in the loss.
 constexpr int64_t kLogitRows = 64;
 
@@ -55,10 +57,11 @@ class Reader {
     return model::Network::Forward(base_, tokens, segments, options);
   }
 
-  // f32 [rows, vocab].
-  at::Tensor Logits(const at::Tensor& hidden) const {
+  // The logits [rows, vocab] of hidden states, and what `use` makes of them, as one turn.
+  void WithLogits(const at::Tensor& hidden,
+                  absl::FunctionRef<void(const at::Tensor& logits)> use) const {
     const engine::TrainingTurn turn(share_);
-    return model::Network::Logits(base_, hidden);
+    use(model::Network::Logits(base_, hidden));
   }
 
  private:
@@ -122,8 +125,10 @@ absl::StatusOr<Answers> WriteTogether(const Reader& reader, const model::Adapter
     if (going_on.empty()) break;
     IMPRINT_ASSIGN_OR_RETURN(const at::Tensor hidden, reader.Forward(&student, tokens, segments));
     const at::Tensor rows = at::tensor(last_rows, at::kLong).to(hidden.device());
-    const std::vector<int32_t> next =
-        engine::SampleTokens(reader.Logits(hidden.index_select(0, rows)), specs);
+    std::vector<int32_t> next;
+    reader.WithLogits(hidden.index_select(0, rows), [&](const at::Tensor& logits) {
+      next = engine::SampleTokens(logits, specs);
+    });
     for (size_t i = 0; i < going_on.size(); ++i) {
       going_on[i]->said.push_back(next[i]);
       going_on[i]->ended = std::find(options.stop_ids.begin(), options.stop_ids.end(), next[i]) !=
@@ -135,8 +140,8 @@ absl::StatusOr<Answers> WriteTogether(const Reader& reader, const model::Adapter
   return answers;
 }
 
-// The items in runs of about kJudgedTokens, counted as if nothing were shared but the whole
-// prompt of a neighbour.
+// The items in runs of about kJudgedTokens, of which what a prompt has in common with the one
+// before counts once.
 std::vector<std::pair<size_t, size_t>> RunsOf(const std::vector<PackItem>& items) {
   std::vector<std::pair<size_t, size_t>> runs;
   size_t tokens = 0;
@@ -164,7 +169,7 @@ std::vector<std::pair<size_t, size_t>> RunsOf(const std::vector<PackItem>& items
 // Calls `take` with log-probabilities [rows, vocab] of the items' target tokens, in order.
 absl::Status ReadTargets(const Reader& reader, const model::Adapter* adapter,
                          const std::vector<PackItem>& items,
-                         const std::function<void(const at::Tensor& log_probs)>& take) {
+                         absl::FunctionRef<void(const at::Tensor& log_probs)> take) {
   for (const auto& [first, last] : RunsOf(items)) {
     const PackedBatch packed = Pack(
         {items.begin() + static_cast<int64_t>(first), items.begin() + static_cast<int64_t>(last)});
@@ -173,7 +178,8 @@ absl::Status ReadTargets(const Reader& reader, const model::Adapter* adapter,
     const at::Tensor rows = at::tensor(packed.target_rows, at::kLong).to(hidden.device());
     for (int64_t begin = 0; begin < rows.size(0); begin += kLogitRows) {
       const int64_t count = std::min(kLogitRows, rows.size(0) - begin);
-      take(at::log_softmax(reader.Logits(hidden.index_select(0, rows.narrow(0, begin, count))), 1));
+      reader.WithLogits(hidden.index_select(0, rows.narrow(0, begin, count)),
+                        [&](const at::Tensor& logits) { take(at::log_softmax(logits, 1)); });
     }
   }
   return absl::OkStatus();
@@ -202,11 +208,20 @@ absl::StatusOr<std::vector<store::TargetRecord>> AskStudent(
     const model::Weights& base, const model::Adapter& student,
     const std::vector<StudentQuestion>& questions, const StudentAnswersOptions& options,
     uint64_t seed, engine::ComputeShare* share, const std::function<bool()>& cancelled) {
+  if (questions.empty()) return std::vector<store::TargetRecord>();
   const at::NoGradGuard no_grad;
   const Reader reader(base, share, cancelled);
   IMPRINT_ASSIGN_OR_RETURN(const Answers answers, Write(reader, student, questions, options, seed));
+  // Those of one context after one another, so that it is read once for many.
+  std::vector<size_t> order(questions.size());
+  std::iota(order.begin(), order.end(), 0);
+  std::stable_sort(order.begin(), order.end(), [&questions](size_t left, size_t right) {
+    const absl::Span<const int32_t> a = questions[left].teacher_prompt;
+    const absl::Span<const int32_t> b = questions[right].teacher_prompt;
+    return std::lexicographical_compare(a.begin(), a.end(), b.begin(), b.end());
+  });
   std::vector<PackItem> to_teacher, to_student;
-  for (size_t i = 0; i < questions.size(); ++i) {
+  for (const size_t i : order) {
     to_teacher.push_back({questions[i].teacher_prompt, answers[i]});
     to_student.push_back({questions[i].student_prompt, answers[i]});
   }
@@ -215,7 +230,8 @@ absl::StatusOr<std::vector<store::TargetRecord>> AskStudent(
   std::vector<at::Tensor> ids, teacher_log_probs, student_log_probs;
   IMPRINT_RETURN_IF_ERROR(
       ReadTargets(reader, nullptr, to_teacher, [&](const at::Tensor& log_probs) {
-        const auto [values, indices] = log_probs.topk(options.top_k, 1);
+        const auto [values, indices] =
+            log_probs.topk(std::min<int64_t>(options.top_k, log_probs.size(1)), 1);
         ids.push_back(indices.cpu());
         teacher_log_probs.push_back(values.cpu());
       }));
@@ -232,7 +248,7 @@ absl::StatusOr<std::vector<store::TargetRecord>> AskStudent(
   std::vector<store::TargetRecord> records(questions.size());
   int64_t row = 0;
   const auto k = static_cast<size_t>(ids_TK.size(1));
-  for (size_t i = 0; i < records.size(); ++i) {
+  for (const size_t i : order) {
     store::TargetRecord& record = records[i];
     record.set_kind("student");
     record.mutable_student_prompt_ids()->Add(questions[i].student_prompt.begin(),
@@ -252,6 +268,12 @@ absl::StatusOr<std::vector<store::TargetRecord>> AskStudent(
     store::PackTeacher(rows, record);
   }
   return records;
+}
+
+int64_t StudentCacheBytes(const model::Weights& base, int64_t longest_prompt,
+                          int max_answer_tokens) {
+  return static_cast<int64_t>(kWrittenAtOnce) * (longest_prompt + max_answer_tokens) *
+         model::KvCache::BytesPerToken(base.config, base.placement);
 }
 
 }  // namespace imprint::update

@@ -44,10 +44,17 @@ struct StudentAnswersOptions {
 // teacher's prompt; its base_kl is how far the student is from that. On the caller's thread as
 // part of the training; `share` may be null. Deterministic on the CPU, whatever is served
 // meanwhile. CANCELLED when `cancelled`, which is asked between forward passes, says so.
+//
+// Beside what a pass over 512 tokens and one context needs, the keys and values of the answers
+// that are written side by side are in memory: StudentCacheBytes.
 absl::StatusOr<std::vector<store::TargetRecord>> AskStudent(
     const model::Weights& base, const model::Adapter& student,
     const std::vector<StudentQuestion>& questions, const StudentAnswersOptions& options,
     uint64_t seed, engine::ComputeShare* share, const std::function<bool()>& cancelled);
+
+// At most, where no student's prompt is longer than `longest_prompt` tokens.
+int64_t StudentCacheBytes(const model::Weights& base, int64_t longest_prompt,
+                          int max_answer_tokens);
 
 }  // namespace imprint::update
 

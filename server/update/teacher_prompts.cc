@@ -7,6 +7,7 @@
 #include <string>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "common/status_macros.h"
 #include "server/probe/teacher.h"
 
@@ -24,6 +25,9 @@ absl::StatusOr<std::vector<std::vector<int32_t>>> TeacherPrompts::Of(
     int64_t sequence, const std::vector<const store::TargetRecord*>& sentences,
     const std::function<bool()>& cancelled) const {
   IMPRINT_ASSIGN_OR_RETURN(const store::ExperienceRecord experience, log_->Get(sequence));
+  if (log_->IsForgotten(sequence)) {
+    return absl::NotFoundError(absl::StrCat("experiences/", sequence, " is forgotten"));
+  }
   IMPRINT_ASSIGN_OR_RETURN(const std::vector<std::string> contexts,
                            generator_->ContextsOf(experience, sentences, cancelled));
   std::vector<std::vector<int32_t>> prompts(sentences.size());

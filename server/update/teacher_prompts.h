@@ -26,8 +26,9 @@ class TeacherPrompts {
                  const generator::Generator* generator, int64_t window, int room_tokens);
 
   // Token ids for each of the target sentences of one experience: its chunk of the experience,
-  // then its question. Empty for those without a question, and where the prompt is too long. Errors
-  // of the log (NOT_FOUND) and of Generator::ContextsOf pass through.
+  // then its question. Empty for those without a question, and where the prompt is too long.
+  // NOT_FOUND: the experience is not in the log, or is forgotten; errors of Generator::ContextsOf
+  // pass through.
   absl::StatusOr<std::vector<std::vector<int32_t>>> Of(
       int64_t sequence, const std::vector<const store::TargetRecord*>& sentences,
       const std::function<bool()>& cancelled) const;

@@ -16,7 +16,6 @@
 #include "server/update/distiller.h"
 #include "server/update/gate.h"
 #include "server/update/rebuild_policy.h"
-#include "server/update/teacher_prompts.h"
 #include "server/version/version_manager.h"
 
 namespace imprint::update {
@@ -34,8 +33,11 @@ struct UpdaterDeps {
   version::VersionManager* versions;
   engine::Engine* engine;
   Distiller* distiller;
-  // Null: the student is trained on what was written only.
-  const TeacherPrompts* teacher_prompts = nullptr;
+  // As TeacherPrompts::Of; null: the student is trained on what was written only.
+  std::function<absl::StatusOr<std::vector<std::vector<int32_t>>>(
+      int64_t sequence, const std::vector<const store::TargetRecord*>& sentences,
+      const std::function<bool()>& cancelled)>
+      teacher_prompts = {};
   const Gate* gate;
   // Gives the retention text, making it on the first call (a minute); called on the
   // updater's thread, at its start and again after an error.

@@ -257,8 +257,9 @@ absl::Status Updater::Finish(store::JobRecord& job, const RunResult& result) {
       Count("cancelled");
       return absl::OkStatus();
     case RunEnd::kRejected:
-      if (result.rejected_for == kEarlier && deps_.replay_share > 0 &&
-          job.more_replay() < kMostMoreReplay) {
+      // Not a REBUILD: what it is to leave out would go on being served for another training.
+      if (job.kind() != store::STORED_JOB_KIND_REBUILD && result.rejected_for == kEarlier &&
+          deps_.replay_share > 0 && job.more_replay() < kMostMoreReplay) {
         job.set_more_replay(job.more_replay() + 1);
         return BeginAgain(job, absl::StrCat(result.message, "; it is tried with more replay"));
       }

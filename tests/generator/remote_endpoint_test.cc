@@ -14,6 +14,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/file_util.h"
 #include "server/metrics/metrics.h"
+#include "tests/fakes/fake_clock.h"
 #include "tests/fakes/http_server.h"
 #include "tests/generator/completion.h"
 #include "tests/testing/status_matchers.h"
@@ -48,7 +49,7 @@ class RemoteEndpointTest : public ::testing::Test {
     options.model = "big-model";
     auto endpoint = RemoteEndpoint::Open(
         options, metrics_.generator(),
-        [this](absl::Duration pause, const auto&) { pauses_.push_back(pause); });
+        [this](absl::Duration pause, const auto&) { pauses_.push_back(pause); }, &clock_);
     IMPRINT_ASSERT_OK(endpoint);
     endpoint_ = *std::move(endpoint);
   }
@@ -65,6 +66,7 @@ class RemoteEndpointTest : public ::testing::Test {
     return script_[next_ + 1 < script_.size() ? next_++ : script_.size() - 1];
   }};
   metrics::Metrics metrics_;
+  fakes::FakeClock clock_;
   std::vector<absl::Duration> pauses_;
   std::unique_ptr<RemoteEndpoint> endpoint_;
 };
@@ -108,20 +110,39 @@ TEST_F(RemoteEndpointTest, WaitsAsLongAsItIsAskedToUpToABound) {
   EXPECT_EQ(Counted("busy"), 1);
 }
 
-TEST_F(RemoteEndpointTest, GivesUpAfterAFewAttemptsAndThenTriesOnceAtATime) {
+TEST_F(RemoteEndpointTest, GivesUpAfterAFewAttemptsAndLeavesItAloneForLongerAndLonger) {
   script_ = {Bad(500)};
   Open();
 
   EXPECT_FALSE(Ask().ok());
   EXPECT_THAT(server_.requests(), SizeIs(4));
+  EXPECT_EQ(Ask().status().code(), absl::StatusCode::kUnavailable);
+  EXPECT_THAT(server_.requests(), SizeIs(4))
+      << "a hundred chunks do not wait for a hundred timeouts";
+  clock_.Advance(RemoteEndpoint::kFirstRest);
   EXPECT_FALSE(Ask().ok());
   EXPECT_THAT(server_.requests(), SizeIs(5));
+  clock_.Advance(RemoteEndpoint::kFirstRest);
+  EXPECT_FALSE(Ask().ok());
+  EXPECT_THAT(server_.requests(), SizeIs(5)) << "the second rest is longer";
+  clock_.Advance(RemoteEndpoint::kFirstRest);
 
   script_ = {Good()};
   IMPRINT_EXPECT_OK(Ask());
   script_ = {Bad(500)};
   EXPECT_FALSE(Ask().ok());
   EXPECT_THAT(server_.requests(), SizeIs(10)) << "it is trusted again";
+}
+
+TEST_F(RemoteEndpointTest, ARequestThatItDoesNotTakeSaysNothingOfTheNext) {
+  script_ = {Bad(400), Bad(413), Bad(422), Good()};
+  Open();
+
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_EQ(Ask().status().code(), absl::StatusCode::kInvalidArgument);
+  }
+
+  IMPRINT_EXPECT_OK(Ask());
 }
 
 TEST_F(RemoteEndpointTest, NothingToAskIsNoFailure) {

@@ -3,6 +3,7 @@
 """--generator.endpoint: a real HTTP server that writes questions, well or not at all."""
 
 import http.server
+import itertools
 import json
 import ssl
 import threading
@@ -160,7 +161,12 @@ def test_a_failing_endpoint_holds_nothing_up(folder, endpoint):
             server.wait_state(name, State.EXPERIENCE_STATE_INTEGRATED)
 
         endpoint.reply = endpoint.write_well
-        assert "remote" in kinds(server, ready(server, f"Once more: {FACT}"))
+        # It is left alone for some seconds first.
+        numbers = itertools.count(1)
+        harness.wait_until(
+            "the endpoint to be asked again",
+            lambda: "remote" in kinds(server, ready(server, f"Once more, {next(numbers)}: {FACT}")),
+        )
         assert server.log().count("answers again") == 1
 
 

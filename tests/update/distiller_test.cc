@@ -319,7 +319,8 @@ class OnPolicyDistillerTest : public DistillerTest {
     options_.max_epochs = 8;
     options_.min_steps = 0;
     options_.student_answers = {.max_answer_tokens = 6, .top_k = kTopK, .stop_ids = {}};
-    for (const store::TargetRecord& target : targets_) {
+    for (store::TargetRecord& target : targets_) {
+      target.set_prompt("a question");
       Ids prompt = Tokens(300, 12);
       prompt.insert(prompt.end(), target.student_prompt_ids().begin(),
                     target.student_prompt_ids().end());
@@ -329,7 +330,12 @@ class OnPolicyDistillerTest : public DistillerTest {
 
   DistillInput Asked() const {
     DistillInput input = Input();
-    input.teacher_prompts = teacher_prompts_;
+    input.teacher_prompts = [this](const std::vector<size_t>& sentences)
+        -> absl::StatusOr<std::vector<std::vector<int32_t>>> {
+      std::vector<std::vector<int32_t>> prompts;
+      for (const size_t i : sentences) prompts.push_back(teacher_prompts_[i]);
+      return prompts;
+    };
     return input;
   }
 
@@ -374,6 +380,17 @@ TEST_F(OnPolicyDistillerTest, SameInputSameBytes) {
   IMPRINT_ASSERT_OK(never_asked);
   EXPECT_TRUE(SameBytes(*once->adapter, *again->adapter));
   EXPECT_FALSE(SameBytes(*once->adapter, *never_asked->adapter));
+}
+
+TEST_F(OnPolicyDistillerTest, WhatCannotBeAskedStaysAsItWasWritten) {
+  for (Ids& prompt : teacher_prompts_) prompt.clear();
+
+  const auto asked = Train(Asked());
+  const auto never_asked = Train(Input());
+
+  IMPRINT_ASSERT_OK(asked);
+  IMPRINT_ASSERT_OK(never_asked);
+  EXPECT_TRUE(SameBytes(*asked->adapter, *never_asked->adapter));
 }
 
 TEST_F(OnPolicyDistillerTest, NobodyIsAskedBeforeTheFirstPassIsOver) {

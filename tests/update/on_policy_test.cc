@@ -112,7 +112,7 @@ TEST_F(OnPolicyTest, OffWithoutAShareOrWithoutQuestions) {
 
 TEST_F(OnPolicyTest, ErrorsPassThrough) {
   OnPolicySentences on_policy = Make(0.5);
-  error_ = absl::UnavailableError("the engine is gone");
+  error_ = absl::UnavailableError("no answer");
   EXPECT_THAT(AskAgain(on_policy, 0), HasCode(absl::StatusCode::kUnavailable));
 
   error_ = absl::OkStatus();

@@ -87,6 +87,7 @@ class Server {
                      .versions = versions_.get(),
                      .engine = &engine_,
                      .distiller = nullptr,
+                     .teacher_prompts = teacher_prompts_,
                      .gate = gate_.get(),
                      .retention =
                          [this](const std::function<bool()>&) {
@@ -193,6 +194,7 @@ class Server {
 
   const Clock* const clock_;
   TrainFn train_;  // in place of learner_; set before Start
+  decltype(UpdaterDeps::teacher_prompts) teacher_prompts_;  // set before Start
   SchedulerOptions options_;
   RebuildOptions rebuild_;
   int min_replay_ = 0;

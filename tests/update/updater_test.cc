@@ -107,6 +107,50 @@ TEST_F(UpdaterTest, NextJobContinuesTheAdapterAndReplaysTheEarlier) {
   EXPECT_TRUE(server_->Jobs()[1].report().has_earlier_efficacy());
 }
 
+// Of the last job, the teacher's prompt of each sentence, and the experience that it is about.
+TEST_F(UpdaterTest, EachSentenceIsAskedOfTheTeacherOfItsOwnExperience) {
+  std::vector<std::vector<int32_t>> prompts;
+  std::vector<int32_t> about;
+  server_->teacher_prompts_ = [](int64_t sequence,
+                                 const std::vector<const store::TargetRecord*>& sentences,
+                                 const auto&) -> absl::StatusOr<std::vector<std::vector<int32_t>>> {
+    if (sequence == 2) return absl::NotFoundError("it was forgotten a moment ago");
+    return std::vector<std::vector<int32_t>>(sentences.size(), {static_cast<int32_t>(sequence)});
+  };
+  server_->train_ = [&](const model::Adapter* start, const DistillInput& input,
+                        const auto& progress, const auto& cancelled) {
+    std::vector<const store::TargetRecord*> sentences = input.targets;
+    sentences.insert(sentences.end(), input.replay.begin(), input.replay.end());
+    about.clear();
+    std::vector<size_t> backwards;
+    for (size_t i = sentences.size(); i > 0; --i) {
+      backwards.push_back(i - 1);
+      about.push_back(sentences[i - 1]->student_prompt_ids(0));
+    }
+    const auto given = input.teacher_prompts(backwards);
+    IMPRINT_EXPECT_OK(given);
+    if (given.ok()) prompts = *given;
+    return learner().Train(start, input, progress, cancelled);
+  };
+  Start();
+  server_->Inject(3);
+  RunNow();
+  ASSERT_TRUE(server_->AwaitState(1, kCommitted));
+  server_->Inject(2);
+  RunNow();
+
+  ASSERT_TRUE(server_->AwaitState(2, kCommitted));
+
+  ASSERT_EQ(prompts.size(), 8u) << "four new sentences and four replayed ones";
+  for (size_t i = 0; i < prompts.size(); ++i) {
+    if (about[i] == 2) {
+      EXPECT_THAT(prompts[i], IsEmpty()) << "it is trained as it was written";
+    } else {
+      EXPECT_THAT(prompts[i], ElementsAre(about[i]));
+    }
+  }
+}
+
 TEST_F(UpdaterTest, ASmallJobReplaysMoreThanItsShare) {
   server_->min_replay_ = 3;
   Start();
