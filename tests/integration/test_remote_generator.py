@@ -170,6 +170,28 @@ def test_a_failing_endpoint_holds_nothing_up(folder, endpoint):
         assert server.log().count("answers again") == 1
 
 
+def test_what_is_forgotten_is_sent_no_further(folder, endpoint):
+    told, forgotten = threading.Event(), threading.Event()
+
+    def forget_meanwhile():
+        told.set()
+        assert forgotten.wait(harness.PATIENCE_SECONDS)
+        return endpoint.write_well()
+
+    def sent():
+        return sum("Secret" in body["messages"][-1]["content"] for _, _, body in endpoint.requests)
+
+    endpoint.reply = forget_meanwhile
+    with Server(folder, **asking(endpoint, generator__chunk_tokens=32)) as server:
+        text = " ".join(f"Secret {number} is kept in the cellar of Arden." for number in range(30))
+        name = server.inject(text).name
+        assert told.wait(harness.PATIENCE_SECONDS)
+        server.forget(name=name)
+        forgotten.set()
+        ready(server, FACT)  # by the same threads
+        assert sent() == 1
+
+
 def test_a_certificate_must_be_trusted(folder, tmp_path):
     key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
     command = "openssl req -x509 -newkey rsa:2048 -nodes -days 1 -subj /CN=localhost"
