@@ -97,8 +97,10 @@ absl::Status ChunkTargets::AddCallers(const std::vector<store::CallerSentence>& 
   return absl::OkStatus();
 }
 
+int ChunkTargets::Share() const { return std::max(1, budget_ / kRestatementShare); }
+
 int ChunkTargets::CountByRule() const {
-  const int share = std::max(1, budget_ / kRestatementShare);
+  const int share = Share();
   size_t count = 0;
   if (Wants("passage")) count += CountTokens(chunk_) / kPassageTokens + 1;
   if (Wants("sentence")) count += writer_.Sentences(share).size();
@@ -135,7 +137,7 @@ absl::Status ChunkTargets::AddRemote(const RemoteWriter& remote, bool hold_out_p
 }
 
 absl::Status ChunkTargets::AddRestatements() {
-  const int share = std::max(1, budget_ / kRestatementShare);
+  const int share = Share();
   if (Wants("passage")) {
     const auto count_tokens = [this](absl::string_view piece) { return CountTokens(piece); };
     IMPRINT_ASSIGN_OR_RETURN(const std::vector<std::string> pieces,

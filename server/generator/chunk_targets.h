@@ -50,6 +50,8 @@ class ChunkTargets {
  private:
   bool Wants(absl::string_view kind) const;
   int CountTokens(absl::string_view text) const;
+  // How many one kind may take of the budget.
+  int Share() const;
   // About how many the kinds made by rule take of the budget.
   int CountByRule() const;
   absl::StatusOr<std::vector<std::vector<int32_t>>> Answers(

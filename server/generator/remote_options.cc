@@ -9,6 +9,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "common/file_util.h"
+#include "common/loopback.h"
 #include "common/status_macros.h"
 #include "server/http/url.h"
 
@@ -31,7 +32,7 @@ absl::Status CheckRemoteOptions(const RemoteOptions& options) {
     return absl::InvalidArgumentError(
         absl::StrCat("--generator.endpoint: ", url.status().message()));
   }
-  if (url->scheme == "http" && !http::IsLoopback(url->host) && !options.insecure) {
+  if (url->scheme == "http" && !IsLoopback(url->host) && !options.insecure) {
     return absl::InvalidArgumentError(
         absl::StrCat("--generator.endpoint: experiences would go to ", url->host,
                      " unencrypted; give an https:// URL, or --generator.endpoint_insecure"));

@@ -3,9 +3,7 @@
 
 #include "server/http/url.h"
 
-#include <arpa/inet.h>
 #include <curl/curl.h>
-#include <netinet/in.h>
 
 #include <memory>
 #include <optional>
@@ -50,14 +48,6 @@ absl::StatusOr<Url> ParseUrl(const std::string& url) {
     return absl::InvalidArgumentError("the URL must begin with https:// or http:// and a host");
   }
   return parsed;
-}
-
-bool IsLoopback(absl::string_view host) {
-  // The client itself knows this name: whatever the resolver says, it is loopback.
-  if (host == "localhost" || host == "[::1]") return true;
-  in_addr ipv4 = {};
-  return inet_pton(AF_INET, std::string(host).c_str(), &ipv4) == 1 &&
-         (ntohl(ipv4.s_addr) >> 24) == IN_LOOPBACKNET;
 }
 
 }  // namespace imprint::http

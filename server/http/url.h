@@ -23,9 +23,6 @@ struct Url {
 // for the password's sake.
 absl::StatusOr<Url> ParseUrl(const std::string& url);
 
-// Whether what is sent to `host` stays on this machine: localhost, 127.0.0.0/8, [::1].
-bool IsLoopback(absl::string_view host);
-
 }  // namespace imprint::http
 
 #endif  // IMPRINT_SERVER_HTTP_URL_H_

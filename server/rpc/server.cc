@@ -3,9 +3,6 @@
 
 #include "server/rpc/server.h"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
-
 #include <algorithm>
 #include <limits>
 #include <mutex>
@@ -15,6 +12,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "common/file_util.h"
+#include "common/loopback.h"
 #include "common/status_macros.h"
 #include "google/protobuf/descriptor.h"
 #include "grpcpp/ext/proto_server_reflection_plugin.h"
@@ -106,11 +104,7 @@ absl::StatusOr<Listening> Listen(absl::string_view flag, const std::string& addr
 
 bool IsLocalAddress(absl::string_view address) {
   if (absl::StartsWith(address, "unix:")) return true;
-  const absl::string_view host = address.substr(0, address.rfind(':'));
-  if (host == "localhost" || host == "[::1]") return true;
-  in_addr ipv4 = {};
-  return inet_pton(AF_INET, std::string(host).c_str(), &ipv4) == 1 &&
-         (ntohl(ipv4.s_addr) >> 24) == IN_LOOPBACKNET;
+  return IsLoopback(address.substr(0, address.rfind(':')));
 }
 
 absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ListenOptions& options,

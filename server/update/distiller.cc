@@ -79,6 +79,12 @@ int64_t FirstLayer(const DistillerOptions& options, const model::ModelConfig& co
   return config.layers - std::clamp<int64_t>(changed, 1, config.layers);
 }
 
+// Share of the questions that the student is asked itself in a round; 0: never.
+double OnPolicyShare(const DistillerOptions& options, const DistillInput& input) {
+  const bool may_ask = input.teacher_prompts && options.objective == Objective::kDistill;
+  return may_ask ? options.on_policy_share : 0;
+}
+
 // A job goes on with its parent's adapter, whatever the flags say by now.
 void SayWhatIsKept(const model::Adapter& start, const DistillerOptions& options,
                    int64_t first_layer) {
@@ -119,8 +125,7 @@ class Training {
             adapter_.Parameters()),
         input_(input),
         cancelled_(cancelled),
-        on_policy_(Questions(input),
-                   options.objective == Objective::kDistill ? options.on_policy_share : 0,
+        on_policy_(Questions(input), OnPolicyShare(options, input),
                    [this](const std::vector<size_t>& asked, uint64_t seed) {
                      return AskStudent(asked, seed);
                    }),
@@ -173,10 +178,9 @@ class Training {
   }
 
  private:
-  // The numbers of the sentences that ask something; none where nobody is to be asked.
+  // The numbers of the sentences that ask something.
   static std::vector<size_t> Questions(const DistillInput& input) {
     std::vector<size_t> questions;
-    if (!input.teacher_prompts) return questions;
     for (size_t i = 0; i < input.targets.size() + input.replay.size(); ++i) {
       const store::TargetRecord& record =
           i < input.targets.size() ? *input.targets[i] : *input.replay[i - input.targets.size()];
@@ -350,8 +354,7 @@ absl::StatusOr<DistillResult> Distiller::Train(
   const int64_t parts = StepParts(options_.batch_tokens, base_->placement.device);
   // A prompt that sentences share is computed in each part.
   const int64_t again = (parts - 1) * static_cast<int64_t>(longest_prompt);
-  const bool asks = options_.on_policy_share > 0 && input.teacher_prompts &&
-                    options_.objective == Objective::kDistill;
+  const bool asks = OnPolicyShare(options_, input) > 0;
   const int64_t caches = asks ? StudentCacheBytes(*base_, static_cast<int64_t>(longest_prompt),
                                                   options_.student_answers.max_answer_tokens)
                               : 0;

@@ -125,8 +125,8 @@ class Distiller {
   Distiller(const DistillerOptions& options, std::shared_ptr<const model::Weights> base,
             engine::ComputeShare* share);
 
-  // Continues from `start` (null: a fresh adapter). From the same input, seed, device
-  // and thread count the same bytes come out. CANCELLED when `cancelled` says so between steps;
+  // Continues from `start` (null: a fresh adapter). From the same input, seed, device and
+  // thread count the same bytes come out. CANCELLED when `cancelled` says so between steps;
   // INTERNAL naming the step when loss or gradient is not finite (checked before the step
   // is taken); FAILED_PRECONDITION when no step fits --update.max_bytes; RESOURCE_EXHAUSTED when
   // the longest sentence does not, or memory ran out.

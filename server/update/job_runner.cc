@@ -98,9 +98,11 @@ class JobRun {
               const std::function<void(const DistillProgress&)>& progress) {
     // What was learned last was what is forgotten: the anchor as it is will do.
     if (targets_.empty()) return Merge(start_deltas_);
-    DistillInput input{.targets = Pointers(targets_),
-                       .replay = Pointers(replay_),
-                       .retention = Pointers(retention.train)};
+    DistillInput input{
+        .targets = Pointers(targets_), .replay = {}, .retention = Pointers(retention.train)};
+    for (size_t i = 0; i < replays_; ++i) {
+      input.replay.push_back(&ReplayedAt(i).sentence);
+    }
     if (deps_.teacher_prompts) {
       input.teacher_prompts = [this](const std::vector<size_t>& sentences) {
         return TeacherPromptsOf(sentences);
@@ -236,21 +238,28 @@ class JobRun {
     return absl::InternalError(absl::StrCat("jobs/", job_.id(), " has no anchor"));
   }
 
-  // For sentences of `targets_` and, behind them, of `replay_`; experience after experience, whose
-  // text is read once. One that nothing can be told of gets none: what was written of it will
+  // The i-th of the `replays_` that are trained on.
+  const Replayed& ReplayedAt(size_t i) const { return replay_[i % replay_.size()]; }
+
+  // For sentences of `targets_` and, behind them, the replayed ones; experience after experience,
+  // whose text is read once. One that nothing can be told of gets none: what was written of it will
   // do.
   absl::StatusOr<std::vector<std::vector<int32_t>>> TeacherPromptsOf(
       const std::vector<size_t>& sentences) const {
     std::map<int64_t, std::vector<size_t>> by_experience;  // places in `sentences`
     for (size_t place = 0; place < sentences.size(); ++place) {
-      by_experience[sequences_[sentences[place]]].push_back(place);
+      const size_t i = sentences[place];
+      const int64_t sequence =
+          i < targets_.size() ? sequences_[i] : ReplayedAt(i - targets_.size()).sequence;
+      by_experience[sequence].push_back(place);
     }
     std::vector<std::vector<int32_t>> prompts(sentences.size());
     for (const auto& [sequence, places] : by_experience) {
       std::vector<const store::TargetRecord*> own;
       for (const size_t place : places) {
         const size_t i = sentences[place];
-        own.push_back(i < targets_.size() ? &targets_[i] : &replay_[i - targets_.size()]);
+        own.push_back(i < targets_.size() ? &targets_[i]
+                                          : &ReplayedAt(i - targets_.size()).sentence);
       }
       auto of_experience = deps_.teacher_prompts(sequence, own, cancelled_);
       if (cancelled_()) return absl::CancelledError("training was cancelled");
@@ -319,17 +328,11 @@ class JobRun {
                                   ? ReplayOrder::kDrawn
                                   : ReplayOrder::kMostForgottenFirst;
     IMPRINT_ASSIGN_OR_RETURN(
-        std::vector<Replayed> replayed,
+        replay_,
         ChooseReplay(*deps_.store, earlier_, static_cast<size_t>(budget), SeedOf(targets_), order));
     // Where there are not so many, a job that replays more trains on each more often in a pass.
-    const size_t distinct = replayed.size();
-    const size_t wanted =
-        job_.more_replay() > 0 && distinct > 0 ? static_cast<size_t>(budget) : distinct;
-    replay_.reserve(wanted);
-    for (size_t i = 0; i < wanted; ++i) {
-      replay_.push_back(replayed[i % distinct].sentence);
-      sequences_.push_back(replayed[i % distinct].sequence);
-    }
+    replays_ =
+        job_.more_replay() > 0 && !replay_.empty() ? static_cast<size_t>(budget) : replay_.size();
     return absl::OkStatus();
   }
 
@@ -387,8 +390,9 @@ class JobRun {
   std::vector<int64_t> trained_;  // in order
   std::vector<int64_t> earlier_;  // in the version it trains from, and to be kept
   std::vector<store::TargetRecord> targets_;
-  std::vector<store::TargetRecord> replay_;
-  std::vector<int64_t> sequences_;  // of the experience of each target, then of each replayed one
+  std::vector<int64_t> sequences_;  // the experience of each of them
+  std::vector<Replayed> replay_;
+  size_t replays_ = 0;
   engine::SharedVersion candidate_;
   std::map<int64_t, double> earlier_efficacies_;
 };

@@ -14,11 +14,10 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
-#include "server/engine/compute_share.h"
 #include "server/generator/sentences.h"
 #include "server/store/teacher_codec.h"
+#include "tests/generator/tiny_generator.h"
 #include "tests/testing/status_matchers.h"
-#include "tests/testing/tiny_model.h"
 
 namespace imprint::generator {
 namespace {
@@ -29,23 +28,11 @@ using ::testing::Each;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
-constexpr char kPassage[] =
-    "The boat of Mira is red. It was built in 1923 by Otto Senn. It carries forty people across "
-    "Lake Ombra.";
-
 // A real engine over the tiny trained model: what it writes is poor, its form is not.
-class GeneratorTest : public ::testing::Test {
+class GeneratorTest : public TinyGeneratorTest {
  protected:
   void SetUp() override {
-    auto text = text::TextModel::Load(imprint::testing::kTinyChatDir);
-    IMPRINT_ASSERT_OK(text);
-    text_ = *std::move(text);
-    IMPRINT_ASSERT_OK_AND_ASSIGN(base_, imprint::testing::LoadTinyChat());
-    engine_ = engine::Engine::Start({}, &share_, nullptr, Clock::Real());
-    engine_->SetCurrent(base_);
-    probe_maker_ = std::make_unique<probe::ProbeMaker>(
-        probe::ProbeMakerOptions{.max_answer_tokens = 12, .top_k = 5}, engine_.get(), base_,
-        text_.get());
+    ASSERT_NO_FATAL_FAILURE(TinyGeneratorTest::SetUp());
     GeneratorOptions options;
     options.max_targets = 12;
     options.max_answer_tokens = 12;
@@ -69,11 +56,6 @@ class GeneratorTest : public ::testing::Test {
     return kinds;
   }
 
-  std::unique_ptr<text::TextModel> text_;
-  engine::SharedVersion base_;
-  engine::ComputeShare share_{0.5};
-  std::unique_ptr<engine::Engine> engine_;
-  std::unique_ptr<probe::ProbeMaker> probe_maker_;
   std::unique_ptr<Generator> generator_;
 };
 

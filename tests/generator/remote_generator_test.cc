@@ -14,15 +14,14 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "server/engine/compute_share.h"
 #include "server/generator/generator.h"
 #include "server/generator/remote_writer.h"
 #include "server/metrics/metrics.h"
 #include "server/store/teacher_codec.h"
 #include "tests/fakes/http_server.h"
 #include "tests/generator/completion.h"
+#include "tests/generator/tiny_generator.h"
 #include "tests/testing/status_matchers.h"
-#include "tests/testing/tiny_model.h"
 
 namespace imprint::generator {
 namespace {
@@ -38,23 +37,11 @@ using ::testing::Each;
 using ::testing::IsSupersetOf;
 using ::testing::Not;
 
-constexpr char kPassage[] =
-    "The boat of Mira is red. It was built in 1923 by Otto Senn. It carries forty people across "
-    "Lake Ombra.";
-
 // A real engine over the tiny trained model, and a real server that writes well or fails.
-class RemoteGeneratorTest : public ::testing::Test {
+class RemoteGeneratorTest : public TinyGeneratorTest {
  protected:
   void SetUp() override {
-    auto text = text::TextModel::Load(imprint::testing::kTinyChatDir);
-    IMPRINT_ASSERT_OK(text);
-    text_ = *std::move(text);
-    IMPRINT_ASSERT_OK_AND_ASSIGN(base_, imprint::testing::LoadTinyChat());
-    engine_ = engine::Engine::Start({}, &share_, nullptr, Clock::Real());
-    engine_->SetCurrent(base_);
-    probe_maker_ = std::make_unique<probe::ProbeMaker>(
-        probe::ProbeMakerOptions{.max_answer_tokens = 12, .top_k = 5}, engine_.get(), base_,
-        text_.get());
+    ASSERT_NO_FATAL_FAILURE(TinyGeneratorTest::SetUp());
     auto endpoint = RemoteEndpoint::Open({.endpoint = server_.Url("/v1"), .model = "m"},
                                          metrics_.generator(), [](absl::Duration, const auto&) {});
     IMPRINT_ASSERT_OK(endpoint);
@@ -105,11 +92,6 @@ class RemoteGeneratorTest : public ::testing::Test {
   HttpServer server_{[this](const HttpRequest&) { return reply_; }};
   metrics::Metrics metrics_;
   std::unique_ptr<RemoteWriter> remote_;
-  std::unique_ptr<text::TextModel> text_;
-  engine::SharedVersion base_;
-  engine::ComputeShare share_{0.5};
-  std::unique_ptr<engine::Engine> engine_;
-  std::unique_ptr<probe::ProbeMaker> probe_maker_;
   GeneratorOptions options_;
   std::vector<std::string> caller_probes_;
 };

@@ -193,11 +193,7 @@ def test_what_is_forgotten_is_sent_no_further(folder, endpoint):
 
 
 def test_a_certificate_must_be_trusted(folder, tmp_path):
-    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
-    command = "openssl req -x509 -newkey rsa:2048 -nodes -days 1 -subj /CN=localhost"
-    command += " -addext subjectAltName=DNS:localhost"
-    code, output = run_to_end([*command.split(), "-keyout", str(key), "-out", str(certificate)])
-    assert code == 0, output
+    certificate, key = harness.make_certificate(tmp_path)
     with Endpoint(certificate, key) as endpoint:
         with Server(folder / "without", **asking(endpoint)) as server:
             assert "remote" not in kinds(server, ready(server, FACT))

@@ -224,11 +224,7 @@ def test_metrics_can_be_off(folder):
 
 def test_tls(folder, tmp_path):
     """With a certificate the port speaks TLS, and nothing else."""
-    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
-    command = "openssl req -x509 -newkey rsa:2048 -nodes -days 1 -subj /CN=localhost"
-    command += " -addext subjectAltName=DNS:localhost"
-    code, output = run_to_end([*command.split(), "-keyout", str(key), "-out", str(certificate)])
-    assert code == 0, output
+    certificate, key = harness.make_certificate(tmp_path)
     with Server(folder, tls_cert=certificate, tls_key=key) as server:
         with pytest.raises(grpc.RpcError) as plain:
             server.status()
