@@ -15,7 +15,7 @@
 #include "spdlog/spdlog.h"
 
 int main(int argc, char** argv) {
-  imprint::LimitOpenMpSpinning(argv);
+  imprint::TuneLibraries(argv);
   auto parsed = imprint::ParseOptions(argc, argv);
   if (const auto* exit = std::get_if<imprint::ExitRequest>(&parsed)) {
     std::fputs(exit->message.c_str(), exit->code == 0 ? stdout : stderr);

@@ -37,11 +37,16 @@ void SetAction(int signal, void (*handler)(int)) {
   sigaction(signal, &action, nullptr);
 }
 
+bool IsSet(const char* variable) { return std::getenv(variable) != nullptr; }
+
 }  // namespace
 
-void LimitOpenMpSpinning(char** argv) {
-  if (std::getenv("OMP_WAIT_POLICY") != nullptr || std::getenv("GOMP_SPINCOUNT") != nullptr) return;
-  setenv("GOMP_SPINCOUNT", "20000", /*overwrite=*/1);
+void TuneLibraries(char** argv) {
+  const bool is_openmp_set = IsSet("OMP_WAIT_POLICY") || IsSet("GOMP_SPINCOUNT");
+  const bool is_mimalloc_set = IsSet("MIMALLOC_DECOMMIT_DELAY");
+  if (is_openmp_set && is_mimalloc_set) return;
+  if (!is_openmp_set) setenv("GOMP_SPINCOUNT", "20000", /*overwrite=*/1);
+  if (!is_mimalloc_set) setenv("MIMALLOC_DECOMMIT_DELAY", "2000", /*overwrite=*/1);
   // By its own path, so that the process keeps its name; by the link where that is gone.
   std::error_code error;
   const std::filesystem::path program = std::filesystem::read_symlink("/proc/self/exe", error);

@@ -8,13 +8,18 @@
 
 namespace imprint {
 
-// Starts the program again, once, with OpenMP told to spin only for some microseconds at its
-// barriers before it sleeps. By default its threads spin for milliseconds, which collapses
-// when cores are shared: a 33 microsecond product took 7 milliseconds on two busy cores.
-// Sleeping at once costs the small products of a few rows half their speed. The library
-// reads the environment when it is loaded, before main, so setting it here alone would come
-// too late. What somebody has set (OMP_WAIT_POLICY or GOMP_SPINCOUNT) stays.
-void LimitOpenMpSpinning(char** argv);
+// Starts the program again, once, with what two libraries read from the environment when they are
+// loaded, before main. What somebody has set stays.
+//
+// OpenMP (OMP_WAIT_POLICY, GOMP_SPINCOUNT) is to spin only for some microseconds at its barriers
+// before it sleeps. By default its threads spin for milliseconds, which collapses when cores are
+// shared: a 33 microsecond product took 7 milliseconds on two busy cores. Sleeping at once
+// costs the small products of a few rows half their speed.
+//
+// mimalloc (MIMALLOC_DECOMMIT_DELAY, milliseconds) is to give freed memory back to the system after
+// two seconds. By default it does within 25 ms, and a training step, which frees and takes the
+// same hundreds of megabytes again, spent a sixth of its time on pages given back too early.
+void TuneLibraries(char** argv);
 
 // SIGTERM and SIGINT as something to wait for. One object a program.
 class ShutdownSignal {

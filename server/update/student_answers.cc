@@ -4,6 +4,7 @@
 #include "server/update/student_answers.h"
 
 #include <ATen/ATen.h>
+#include <ATen/Parallel.h>
 #include <ATen/core/grad_mode.h>
 
 #include <algorithm>
@@ -25,15 +26,39 @@ namespace {
 
 using Answers = std::vector<std::vector<int32_t>>;
 
-// Answers that are written side by side.
+// Answers that are written side by side by one thread.
 constexpr size_t kWrittenAtOnce = 32;
+// Fewer only to give this many threads something to do, and not fewer than a few each.
+constexpr size_t kWritingThreads = 4;
+constexpr size_t kLeastWrittenAtOnce = 8;
 // Prompts and answers that are judged in one pass, in tokens: their hidden states, and not their
 // logits, are in memory together.
 constexpr size_t kJudgedTokens = 512;
-// Rows of logits in memory at once, as in the loss.
+// Rows of logits that a thread has in memory at once, as in the loss.
 constexpr int64_t kLogitRows = 64;
 
-// The passes of one call over the network.
+// Calls work(0) to work(count - 1), side by side on a CPU, a thread each, as the parts of a step
+// are computed. Gives the first error by number.
+absl::Status ForEach(at::Device device, size_t count,
+                     absl::FunctionRef<absl::Status(size_t)> work) {
+  std::vector<absl::Status> results(count);
+  const auto run = [&](int64_t begin, int64_t end) {
+    const at::NoGradGuard no_grad;  // is each thread's own
+    for (int64_t i = begin; i < end; ++i) {
+      results[static_cast<size_t>(i)] = work(static_cast<size_t>(i));
+    }
+  };
+  // In a region of parallel_for each operator runs in one thread.
+  if (device.is_cpu() && count > 1) {
+    at::parallel_for(0, static_cast<int64_t>(count), /*grain_size=*/1, run);
+  } else {
+    run(0, static_cast<int64_t>(count));
+  }
+  for (const absl::Status& result : results) IMPRINT_RETURN_IF_ERROR(result);
+  return absl::OkStatus();
+}
+
+// The passes of one call over the network. Thread-safe.
 class Reader {
  public:
   Reader(const model::Weights& base, engine::ComputeShare* share,
@@ -166,11 +191,22 @@ std::vector<std::pair<size_t, size_t>> RunsOf(const std::vector<PackItem>& items
   return runs;
 }
 
-// Calls `take` with log-probabilities [rows, vocab] of the items' target tokens, in order.
+// Calls `take` with log-probabilities [rows, vocab] of the items' target tokens, and the number of
+// the first of them among all target tokens; on several threads, in any order.
 absl::Status ReadTargets(const Reader& reader, const model::Adapter* adapter,
                          const std::vector<PackItem>& items,
-                         absl::FunctionRef<void(const at::Tensor& log_probs)> take) {
-  for (const auto& [first, last] : RunsOf(items)) {
+                         absl::FunctionRef<void(int64_t first, const at::Tensor& log_probs)> take) {
+  const std::vector<std::pair<size_t, size_t>> runs = RunsOf(items);
+  std::vector<int64_t> begins(runs.size());  // of their target tokens
+  int64_t tokens = 0;
+  for (size_t run = 0; run < runs.size(); ++run) {
+    begins[run] = tokens;
+    for (size_t i = runs[run].first; i < runs[run].second; ++i) {
+      tokens += static_cast<int64_t>(items[i].target.size());
+    }
+  }
+  return ForEach(reader.base().placement.device, runs.size(), [&](size_t run) -> absl::Status {
+    const auto [first, last] = runs[run];
     const PackedBatch packed = Pack(
         {items.begin() + static_cast<int64_t>(first), items.begin() + static_cast<int64_t>(last)});
     IMPRINT_ASSIGN_OR_RETURN(const at::Tensor hidden,
@@ -178,27 +214,36 @@ absl::Status ReadTargets(const Reader& reader, const model::Adapter* adapter,
     const at::Tensor rows = at::tensor(packed.target_rows, at::kLong).to(hidden.device());
     for (int64_t begin = 0; begin < rows.size(0); begin += kLogitRows) {
       const int64_t count = std::min(kLogitRows, rows.size(0) - begin);
-      reader.WithLogits(hidden.index_select(0, rows.narrow(0, begin, count)),
-                        [&](const at::Tensor& logits) { take(at::log_softmax(logits, 1)); });
+      reader.WithLogits(
+          hidden.index_select(0, rows.narrow(0, begin, count)),
+          [&](const at::Tensor& logits) { take(begins[run] + begin, at::log_softmax(logits, 1)); });
     }
-  }
-  return absl::OkStatus();
+    return absl::OkStatus();
+  });
 }
 
+// What the student says to all questions. Those that are written side by side depend on how many
+// there are, not on how many threads compute.
 absl::StatusOr<Answers> Write(const Reader& reader, const model::Adapter& student,
                               const std::vector<StudentQuestion>& questions,
                               const StudentAnswersOptions& options, uint64_t seed) {
-  Answers answers;
-  while (answers.size() < questions.size()) {
-    const size_t first = answers.size();
-    Answers prompts;
-    for (size_t i = first; i < std::min(first + kWrittenAtOnce, questions.size()); ++i) {
-      prompts.emplace_back(questions[i].student_prompt.begin(), questions[i].student_prompt.end());
-    }
-    IMPRINT_ASSIGN_OR_RETURN(const Answers written,
-                             WriteTogether(reader, student, prompts, options, seed + first));
-    answers.insert(answers.end(), written.begin(), written.end());
-  }
+  Answers answers(questions.size());
+  const size_t groups = std::max((questions.size() + kWrittenAtOnce - 1) / kWrittenAtOnce,
+                                 std::min(kWritingThreads, questions.size() / kLeastWrittenAtOnce));
+  IMPRINT_RETURN_IF_ERROR(
+      ForEach(reader.base().placement.device, groups, [&](size_t group) -> absl::Status {
+        const size_t first = group * questions.size() / groups;
+        const size_t end = (group + 1) * questions.size() / groups;
+        Answers prompts;
+        for (size_t i = first; i < end; ++i) {
+          prompts.emplace_back(questions[i].student_prompt.begin(),
+                               questions[i].student_prompt.end());
+        }
+        IMPRINT_ASSIGN_OR_RETURN(Answers written,
+                                 WriteTogether(reader, student, prompts, options, seed + first));
+        std::move(written.begin(), written.end(), answers.begin() + static_cast<int64_t>(first));
+        return absl::OkStatus();
+      }));
   return answers;
 }
 
@@ -209,7 +254,6 @@ absl::StatusOr<std::vector<store::TargetRecord>> AskStudent(
     const std::vector<StudentQuestion>& questions, const StudentAnswersOptions& options,
     uint64_t seed, engine::ComputeShare* share, const std::function<bool()>& cancelled) {
   if (questions.empty()) return std::vector<store::TargetRecord>();
-  const at::NoGradGuard no_grad;
   const Reader reader(base, share, cancelled);
   IMPRINT_ASSIGN_OR_RETURN(const Answers answers, Write(reader, student, questions, options, seed));
   // Those of one context after one another, so that it is read once for many.
@@ -227,27 +271,28 @@ absl::StatusOr<std::vector<store::TargetRecord>> AskStudent(
   }
 
   // Of all answers' tokens, one after another.
-  std::vector<at::Tensor> ids, teacher_log_probs, student_log_probs;
+  int64_t tokens = 0;
+  for (const std::vector<int32_t>& answer : answers) tokens += static_cast<int64_t>(answer.size());
+  const int64_t k_or_less = std::min<int64_t>(options.top_k, base.config.vocab_size);
+  const at::Tensor ids_TK = at::empty({tokens, k_or_less}, at::kLong);
+  const at::Tensor teacher_TK = at::empty({tokens, k_or_less}, at::kFloat);
+  const at::Tensor student_TK = at::empty({tokens, k_or_less}, at::kFloat);
   IMPRINT_RETURN_IF_ERROR(
-      ReadTargets(reader, nullptr, to_teacher, [&](const at::Tensor& log_probs) {
-        const auto [values, indices] =
-            log_probs.topk(std::min<int64_t>(options.top_k, log_probs.size(1)), 1);
-        ids.push_back(indices.cpu());
-        teacher_log_probs.push_back(values.cpu());
+      ReadTargets(reader, nullptr, to_teacher, [&](int64_t first, const at::Tensor& log_probs) {
+        const auto [values, indices] = log_probs.topk(k_or_less, 1);
+        ids_TK.narrow(0, first, log_probs.size(0)).copy_(indices);
+        teacher_TK.narrow(0, first, log_probs.size(0)).copy_(values);
       }));
-  const at::Tensor ids_TK = at::cat(ids), teacher_TK = at::cat(teacher_log_probs);
-  int64_t read = 0;
   IMPRINT_RETURN_IF_ERROR(
-      ReadTargets(reader, &student, to_student, [&](const at::Tensor& log_probs) {
-        const at::Tensor named = ids_TK.narrow(0, read, log_probs.size(0));
-        student_log_probs.push_back(log_probs.gather(1, named.to(log_probs.device())).cpu());
-        read += log_probs.size(0);
+      ReadTargets(reader, &student, to_student, [&](int64_t first, const at::Tensor& log_probs) {
+        const at::Tensor named = ids_TK.narrow(0, first, log_probs.size(0));
+        student_TK.narrow(0, first, log_probs.size(0))
+            .copy_(log_probs.gather(1, named.to(log_probs.device())));
       }));
-  const at::Tensor student_TK = at::cat(student_log_probs);
 
   std::vector<store::TargetRecord> records(questions.size());
   int64_t row = 0;
-  const auto k = static_cast<size_t>(ids_TK.size(1));
+  const auto k = static_cast<size_t>(k_or_less);
   for (const size_t i : order) {
     store::TargetRecord& record = records[i];
     record.set_kind("student");
@@ -272,7 +317,8 @@ absl::StatusOr<std::vector<store::TargetRecord>> AskStudent(
 
 int64_t StudentCacheBytes(const model::Weights& base, int64_t longest_prompt,
                           int max_answer_tokens) {
-  return static_cast<int64_t>(kWrittenAtOnce) * (longest_prompt + max_answer_tokens) *
+  const int64_t threads = base.placement.device.is_cpu() ? at::get_num_threads() : 1;
+  return threads * static_cast<int64_t>(kWrittenAtOnce) * (longest_prompt + max_answer_tokens) *
          model::KvCache::BytesPerToken(base.config, base.placement);
 }
 

@@ -41,12 +41,13 @@ struct StudentAnswersOptions {
 
 // One target sentence of kind "student" for each question: what the student, `base` with
 // `student`, says to it, sampled from `seed`, with the distribution that `base` has after the
-// teacher's prompt; its base_kl is how far the student is from that. On the caller's thread as
-// part of the training; `share` may be null. Deterministic on the CPU, whatever is served
-// meanwhile. CANCELLED when `cancelled`, which is asked between forward passes, says so.
+// teacher's prompt; its base_kl is how far the student is from that. As part of
+// the training; on a CPU on all compute threads, else on the caller's. `share` may be null.
+// Deterministic on the CPU, whatever is served meanwhile. CANCELLED when `cancelled`, which is
+// asked between forward passes, on any of these threads, says so.
 //
-// Beside what a pass over 512 tokens and one context needs, the keys and values of the answers
-// that are written side by side are in memory: StudentCacheBytes.
+// Beside what a pass over 512 tokens and one context needs on each thread, the keys and values of
+// the answers that are written side by side are in memory: StudentCacheBytes.
 absl::StatusOr<std::vector<store::TargetRecord>> AskStudent(
     const model::Weights& base, const model::Adapter& student,
     const std::vector<StudentQuestion>& questions, const StudentAnswersOptions& options,
