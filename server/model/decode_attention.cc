@@ -11,33 +11,10 @@
 
 #include "ATen/ATen.h"
 #include "ATen/Parallel.h"
+#include "server/model/lanes.h"
 
 namespace imprint::model {
 namespace {
-
-// Eight floats in one register where the processor has such, else in two or more.
-constexpr int64_t kLanes = 8;
-using Lanes = float __attribute__((vector_size(kLanes * sizeof(float))));
-
-[[gnu::always_inline]] inline float ToFloat(float value) { return value; }
-[[gnu::always_inline]] inline float ToFloat(c10::BFloat16 value) {
-  const uint32_t bits = uint32_t{value.x} << 16;
-  float result;
-  std::memcpy(&result, &bits, sizeof(result));
-  return result;
-}
-
-[[gnu::always_inline]] inline void Load(const float* from, Lanes* lanes) {
-  std::memcpy(lanes, from, sizeof(Lanes));
-}
-[[gnu::always_inline]] inline void Load(const c10::BFloat16* from, Lanes* lanes) {
-  using Halves = uint16_t __attribute__((vector_size(kLanes * sizeof(uint16_t))));
-  using Wholes = uint32_t __attribute__((vector_size(kLanes * sizeof(uint32_t))));
-  Halves halves;
-  std::memcpy(&halves, from, sizeof(halves));
-  const Wholes wholes = __builtin_convertvector(halves, Wholes) << 16;
-  std::memcpy(lanes, &wholes, sizeof(wholes));
-}
 
 template <typename Scalar>
 [[gnu::always_inline]] inline float Dot(const float* query, const Scalar* key, int64_t head_dim) {

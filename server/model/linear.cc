@@ -8,6 +8,7 @@
 
 #include "ATen/ATen.h"
 #include "ATen/core/grad_mode.h"
+#include "server/model/fused_rows.h"
 #include "server/model/multiply.h"
 #include "server/model/operators.h"
 #include "torch/csrc/autograd/custom_function.h"
@@ -63,6 +64,7 @@ at::Tensor Compute(const at::Tensor& residual, const at::Tensor& x, const at::Te
   }
   AddWidened(y, x_a, b, scale);
   if (fused || !residual.defined()) return y;
+  if (y.device().is_cpu() && residual.is_contiguous()) return FusedAdd(residual, y, overwrite);
   return overwrite ? residual.add_(y) : residual + y;
 }
 

@@ -3,6 +3,7 @@
 
 #include "ATen/ATen.h"
 #include "ATen/core/grad_mode.h"
+#include "server/model/fused_rows.h"
 #include "server/model/operators.h"
 #include "torch/csrc/autograd/custom_function.h"
 
@@ -26,6 +27,12 @@ at::Tensor Normalise(const at::Tensor& x, const at::Tensor& reciprocal, const at
 struct RmsNormFunction : torch::autograd::Function<RmsNormFunction> {
   static at::Tensor forward(AutogradContext* context, const at::Tensor& x, const at::Tensor& weight,
                             double epsilon) {
+    if (x.device().is_cpu()) {
+      at::Tensor reciprocal;
+      const at::Tensor y = FusedRmsNorm(x, weight, epsilon, &reciprocal);
+      context->save_for_backward({x, reciprocal, weight});
+      return y;
+    }
     const at::Tensor reciprocal = ReciprocalRms(x, epsilon);
     context->save_for_backward({x, reciprocal, weight});
     return Normalise(x, reciprocal, weight);
@@ -36,6 +43,9 @@ struct RmsNormFunction : torch::autograd::Function<RmsNormFunction> {
     const variable_list saved = context->get_saved_variables();
     const at::Tensor& x = saved[0];
     const at::Tensor& reciprocal = saved[1];
+    if (x.device().is_cpu()) {
+      return {FusedRmsNormBackward(x, reciprocal, saved[2], grads[0]), {}, {}};
+    }
     at::Tensor grad = grads[0].to(at::kFloat) * saved[2];
     const at::Tensor mean = (grad * x).mean(-1, /*keepdim=*/true);
     const at::Tensor shrink = mean.mul_(reciprocal.pow(3));
@@ -50,6 +60,7 @@ at::Tensor RmsNorm(const at::Tensor& x, const at::Tensor& weight, double epsilon
   if (at::GradMode::is_enabled() && x.requires_grad()) {
     return RmsNormFunction::apply(x, weight, epsilon);
   }
+  if (x.device().is_cpu()) return FusedRmsNorm(x, weight, epsilon, /*reciprocal=*/nullptr);
   return Normalise(x, ReciprocalRms(x, epsilon), weight);
 }
 

@@ -10,6 +10,7 @@
 #include "ATen/ATen.h"
 #include "ATen/Parallel.h"
 #include "ATen/core/grad_mode.h"
+#include "server/model/fused_rows.h"
 
 namespace imprint::model {
 
@@ -72,6 +73,10 @@ RopeAngles::RopeAngles(const Weights& weights, absl::Span<const int64_t> positio
 
 void RopeAngles::Rotate(at::Tensor heads, bool back) const {
   const at::NoGradGuard no_grad;
+  if (heads.device().is_cpu() && heads.stride(-1) == 1) {
+    FusedRotate(heads, cos_, sin_, back);
+    return;
+  }
   // In f32 whatever the heads are in, and rounded once.
   const at::Tensor work = heads.to(at::kFloat);
   const int64_t half = work.size(-1) / 2;

@@ -1,0 +1,43 @@
+// Copyright 2026 The Imprint Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// The steps of a block between its products, on a CPU, each in one pass over memory where
+// libtorch's operators take several: they are the plain version beside (operators.h, rope.h), and
+// what these are tested against.
+//
+// All tensors are on the CPU, f32 or bf16, with a last dimension of stride 1; inside it is f32,
+// rounded once at the end. Nothing is recorded for autograd. The rows are spread over the compute
+// threads; how many there are changes no bit.
+
+#ifndef IMPRINT_SERVER_MODEL_FUSED_ROWS_H_
+#define IMPRINT_SERVER_MODEL_FUSED_ROWS_H_
+
+#include "ATen/core/TensorBody.h"
+
+namespace imprint::model {
+
+// silu(gate) * up of `gate_up` [rows, 2 * n], gate first; gives [rows, n] of the same dtype.
+at::Tensor FusedSwiGlu(const at::Tensor& gate_up);
+
+// Its gradient with respect to gate_up, from `grad` [rows, n].
+at::Tensor FusedSwiGluBackward(const at::Tensor& gate_up, const at::Tensor& grad);
+
+// x / rms(x) * weight over the last dimension of `x` [..., n], in the dtype of `weight` [n]. Where
+// `reciprocal` is not null it is set to 1 / rms(x), f32 [rows].
+at::Tensor FusedRmsNorm(const at::Tensor& x, const at::Tensor& weight, double epsilon,
+                        at::Tensor* reciprocal);
+
+// Its gradient with respect to x, in the dtype of x, from `grad`, in that of `weight`.
+at::Tensor FusedRmsNormBackward(const at::Tensor& x, const at::Tensor& reciprocal,
+                                const at::Tensor& weight, const at::Tensor& grad);
+
+// Rotates `heads` [tokens, n, head_dim] in place by the angles of `cos` and `sin`
+// [tokens, 1, head_dim / 2], f32; `back`: the other way.
+void FusedRotate(const at::Tensor& heads, const at::Tensor& cos, const at::Tensor& sin, bool back);
+
+// residual + y, in the dtype of `residual`, both contiguous; `overwrite`: into the residual.
+at::Tensor FusedAdd(const at::Tensor& residual, const at::Tensor& y, bool overwrite);
+
+}  // namespace imprint::model
+
+#endif  // IMPRINT_SERVER_MODEL_FUSED_ROWS_H_

@@ -1,0 +1,91 @@
+// Copyright 2026 The Imprint Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Floats side by side, for loops that are written once and compiled for processors with and
+// without wide registers. Everything is inlined into its caller, whose target it takes.
+
+#ifndef IMPRINT_SERVER_MODEL_LANES_H_
+#define IMPRINT_SERVER_MODEL_LANES_H_
+
+#include <cstdint>
+#include <cstring>
+
+#include "c10/util/BFloat16.h"
+
+namespace imprint::model {
+
+// Eight floats in one register where the processor has such, else in two or more.
+inline constexpr int64_t kLanes = 8;
+using Lanes = float __attribute__((vector_size(kLanes * sizeof(float))));
+
+namespace lanes_internal {
+using Bits = int32_t __attribute__((vector_size(kLanes * sizeof(int32_t))));
+using Halves = uint16_t __attribute__((vector_size(kLanes * sizeof(uint16_t))));
+using Wholes = uint32_t __attribute__((vector_size(kLanes * sizeof(uint32_t))));
+}  // namespace lanes_internal
+
+[[gnu::always_inline]] inline float ToFloat(float value) { return value; }
+[[gnu::always_inline]] inline float ToFloat(c10::BFloat16 value) {
+  const uint32_t bits = uint32_t{value.x} << 16;
+  float result;
+  std::memcpy(&result, &bits, sizeof(result));
+  return result;
+}
+
+// By pointer and not as a result: a vector that is returned has another calling convention on each
+// target.
+[[gnu::always_inline]] inline void Load(const float* from, Lanes* lanes) {
+  std::memcpy(lanes, from, sizeof(Lanes));
+}
+[[gnu::always_inline]] inline void Load(const c10::BFloat16* from, Lanes* lanes) {
+  lanes_internal::Halves halves;
+  std::memcpy(&halves, from, sizeof(halves));
+  const auto wholes = __builtin_convertvector(halves, lanes_internal::Wholes) << 16;
+  std::memcpy(lanes, &wholes, sizeof(wholes));
+}
+
+[[gnu::always_inline]] inline void Store(const Lanes& lanes, float* to) {
+  std::memcpy(to, &lanes, sizeof(lanes));
+}
+// Rounded to the nearest, ties to even; what is not a number stays so.
+[[gnu::always_inline]] inline void Store(const Lanes& lanes, c10::BFloat16* to) {
+  using lanes_internal::Wholes;
+  Wholes wholes;
+  std::memcpy(&wholes, &lanes, sizeof(wholes));
+  const Wholes rounded = (wholes + 0x7FFFU + ((wholes >> 16) & 1U)) >> 16;
+  const Wholes nan = Wholes{} + 0x7FC0U;
+  const Wholes chosen = (lanes == lanes) ? rounded : nan;
+  const auto halves = __builtin_convertvector(chosen, lanes_internal::Halves);
+  std::memcpy(to, &halves, sizeof(halves));
+}
+
+// e^x within 2 units in the last place; below about -87 the least normal number, above about 88
+// the greatest: neither zero nor infinite.
+//
+// Source: Moshier's Cephes library, expf.
+[[gnu::always_inline]] inline void Exp(const Lanes& x, Lanes* result) {
+  constexpr float kLog2E = 1.44269504088896341F;
+  constexpr float kLn2High = 0.693359375F, kLn2Low = -2.12194440e-4F;
+  constexpr float kRound = 12582912.0F;  // 1.5 * 2^23: what is added to it is rounded
+  const Lanes least = Lanes{} - 87.3F, most = Lanes{} + 88.0F;
+  Lanes bounded = x < least ? least : x;
+  bounded = bounded > most ? most : bounded;
+  const Lanes shifted = bounded * kLog2E + kRound;
+  const Lanes power = shifted - kRound;
+  const Lanes rest = bounded - power * kLn2High - power * kLn2Low;
+  Lanes series = rest * 1.9875691500e-4F + 1.3981999507e-3F;
+  series = series * rest + 8.3334519073e-3F;
+  series = series * rest + 4.1665795894e-2F;
+  series = series * rest + 1.6666665459e-1F;
+  series = series * rest + 5.0000001201e-1F;
+  series = series * rest * rest + rest + 1.0F;
+  const lanes_internal::Bits exponent = (__builtin_convertvector(power, lanes_internal::Bits) + 127)
+                                        << 23;
+  Lanes scale;
+  std::memcpy(&scale, &exponent, sizeof(scale));
+  *result = series * scale;
+}
+
+}  // namespace imprint::model
+
+#endif  // IMPRINT_SERVER_MODEL_LANES_H_
