@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "common/failpoint.h"
 #include "common/status_macros.h"
 
 namespace imprint {
@@ -56,7 +57,9 @@ absl::Status WriteAndSync(const std::filesystem::path& path, std::string_view co
   Descriptor file(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode));
   if (file.get() < 0) return ErrnoStatus("create", path);
   IMPRINT_RETURN_IF_ERROR(WriteAll(file.get(), contents, path));
+  IMPRINT_FAILPOINT_OR_RETURN("file.fsync.before");
   if (::fsync(file.get()) != 0) return ErrnoStatus("sync", path);
+  IMPRINT_FAILPOINT_OR_RETURN("file.fsync.after");
   if (!file.Close()) return ErrnoStatus("close", path);
   return absl::OkStatus();
 }
@@ -65,6 +68,13 @@ absl::Status Sync(const std::filesystem::path& path, int flags) {
   Descriptor descriptor(::open(path.c_str(), O_RDONLY | O_CLOEXEC | flags));
   if (descriptor.get() < 0) return ErrnoStatus("open", path);
   if (::fsync(descriptor.get()) != 0) return ErrnoStatus("sync", path);
+  return absl::OkStatus();
+}
+
+absl::Status Rename(const std::filesystem::path& from, const std::filesystem::path& to) {
+  IMPRINT_FAILPOINT_OR_RETURN("file.rename.before");
+  if (::rename(from.c_str(), to.c_str()) != 0) return ErrnoStatus("rename to", to);
+  IMPRINT_FAILPOINT_OR_RETURN("file.rename.after");
   return absl::OkStatus();
 }
 
@@ -98,9 +108,7 @@ absl::Status WriteFileAtomically(const std::filesystem::path& path, std::string_
   std::filesystem::path temporary = path;
   temporary += ".tmp";
   absl::Status status = WriteAndSync(temporary, contents, mode);
-  if (status.ok() && ::rename(temporary.c_str(), path.c_str()) != 0) {
-    status = ErrnoStatus("rename to", path);
-  }
+  if (status.ok()) status = Rename(temporary, path);
   if (!status.ok()) {
     ::unlink(temporary.c_str());
     return status;
@@ -110,7 +118,12 @@ absl::Status WriteFileAtomically(const std::filesystem::path& path, std::string_
 
 absl::Status SyncFile(const std::filesystem::path& path) { return Sync(path, 0); }
 
-absl::Status SyncDirectory(const std::filesystem::path& path) { return Sync(path, O_DIRECTORY); }
+absl::Status SyncDirectory(const std::filesystem::path& path) {
+  IMPRINT_FAILPOINT_OR_RETURN("directory.fsync.before");
+  IMPRINT_RETURN_IF_ERROR(Sync(path, O_DIRECTORY));
+  IMPRINT_FAILPOINT_OR_RETURN("directory.fsync.after");
+  return absl::OkStatus();
+}
 
 absl::Status MakePrivateDirectories(const std::filesystem::path& path) {
   // "a/b/" and "a/b" are one folder.

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "common/failpoint.h"
 #include "common/status_macros.h"
 #include "server/experience/append_batch.h"
 #include "server/experience/states.h"
@@ -113,6 +114,7 @@ void ExperienceLog::WriteBatch(std::vector<PendingAppend> appends) {
     absl::MutexLock lock(&mutex_);
     room = options_.max_waiting - index_.waiting_count();
   }
+  IMPRINT_FAILPOINT("append.before");
   AppendBatch batch(store_, clock_->Now(), room, options_.max_waiting);
   absl::Status written;
   {
@@ -123,7 +125,10 @@ void ExperienceLog::WriteBatch(std::vector<PendingAppend> appends) {
       }
       return absl::OkStatus();
     });
-    if (written.ok()) Applied(batch.added());
+    if (written.ok()) {
+      IMPRINT_FAILPOINT("append.after");
+      Applied(batch.added());
+    }
     ReloadIfReopened();
   }
   Deliver();

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "common/failpoint.h"
 #include "common/status_macros.h"
 #include "server/experience/experience_log.h"
 #include "server/experience/states.h"
@@ -83,6 +84,7 @@ void ExperienceLog::CloseTombstones(const std::vector<int64_t>& sequences) {
 absl::StatusOr<std::vector<store::ExperienceRecord>> ExperienceLog::Forget(
     const std::vector<int64_t>& sequences, const std::string& reason,
     absl::FunctionRef<bool(int64_t sequence)> keep_probes) {
+  IMPRINT_FAILPOINT_OR_RETURN("forget.before");
   const absl::Status written =
       store_->Transact([&](store::Transaction& transaction) -> absl::Status {
         for (const int64_t sequence : sequences) {
@@ -91,6 +93,7 @@ absl::StatusOr<std::vector<store::ExperienceRecord>> ExperienceLog::Forget(
         }
         return absl::OkStatus();
       });
+  IMPRINT_FAILPOINT("forget.after");
   // Whatever came of it: what was staged is looked up.
   const absl::Status refreshed = Refresh();
   IMPRINT_RETURN_IF_ERROR(written);

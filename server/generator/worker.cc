@@ -11,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
+#include "common/failpoint.h"
 #include "common/status_macros.h"
 #include "spdlog/spdlog.h"
 
@@ -112,8 +113,10 @@ absl::Status GeneratorWorker::Process(int64_t sequence) {
     absl::MutexLock lock(&mutex_);
     failures_.erase(sequence);
   }
+  IMPRINT_FAILPOINT_OR_RETURN("targets.before");
   const absl::Status stored =
       log_->StoreTargets(sequence, sentences->targets, std::move(sentences->probes));
+  IMPRINT_FAILPOINT("targets.after");
   // Not QUEUED any more: it was held or forgotten while its sentences were written.
   if (absl::IsFailedPrecondition(stored)) return absl::OkStatus();
   return stored;

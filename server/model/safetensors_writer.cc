@@ -11,6 +11,7 @@
 
 #include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
+#include "common/failpoint.h"
 #include "common/status_macros.h"
 #include "nlohmann/json.hpp"
 #include "server/model/safetensors.h"
@@ -71,7 +72,9 @@ absl::Status WriteSafetensors(const std::filesystem::path& path,
   for (const TensorToStore& tensor : tensors) {
     IMPRINT_RETURN_IF_ERROR(WriteAll(file, path, tensor.bytes.data(), tensor.bytes.size()));
   }
+  IMPRINT_FAILPOINT_OR_RETURN("tensors.fsync.before");
   if (::fsync(file) != 0) return DiskError(errno, path);
+  IMPRINT_FAILPOINT_OR_RETURN("tensors.fsync.after");
   std::move(close_on_error).Cancel();
   if (::close(file) != 0) return DiskError(errno, path);
   return absl::OkStatus();

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "common/failpoint.h"
 #include "common/file_util.h"
 #include "common/status_macros.h"
 #include "rocksdb/cache.h"
@@ -215,7 +216,10 @@ absl::Status Database::ScanBack(Family family, const std::string& begin, const s
 absl::Status Database::Write(rocksdb::WriteBatch* batch) {
   rocksdb::WriteOptions options;
   options.sync = true;
-  return ToStatus(db_->Write(options, batch), path_);
+  IMPRINT_FAILPOINT_OR_RETURN("store.write.before");
+  IMPRINT_RETURN_IF_ERROR(ToStatus(db_->Write(options, batch), path_));
+  IMPRINT_FAILPOINT_OR_RETURN("store.write.after");
+  return absl::OkStatus();
 }
 
 absl::Status Database::Flush() {
@@ -251,6 +255,7 @@ absl::Status Database::ProbeDisk(const std::filesystem::path& path, rocksdb::Env
   rocksdb::Status status = env->NewWritableFile(file_path, &file, rocksdb::EnvOptions());
   if (status.ok()) status = file->Append(std::string(kProbeBytes, 'x'));
   if (status.ok()) status = file->Sync();
+  IMPRINT_FAILPOINT("store.probe.written");
   if (file != nullptr) {
     rocksdb::Status closed = file->Close();
     if (status.ok()) status = closed;

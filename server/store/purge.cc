@@ -7,6 +7,7 @@
 #include <limits>
 #include <utility>
 
+#include "common/failpoint.h"
 #include "common/status_macros.h"
 #include "server/store/database.h"
 #include "server/store/keys.h"
@@ -71,17 +72,23 @@ int64_t ExpireTimeMicros(const ExperienceRecord& record) {
 absl::Status Store::Purge(std::atomic<bool>* cancelled) {
   IMPRINT_ASSIGN_OR_RETURN(const PurgeList due, ListPurges());
   if (due.sequences.empty() && due.probes.empty()) return absl::OkStatus();
+  IMPRINT_FAILPOINT_OR_RETURN("purge.before");
   {
     absl::ReaderMutexLock lock(&database_mutex_);
     if (database_ == nullptr) return absl::UnavailableError("the store is not open");
     IMPRINT_RETURN_IF_ERROR(database_->Flush());
+    IMPRINT_FAILPOINT_OR_RETURN("purge.flushed");
     IMPRINT_RETURN_IF_ERROR(CompactAll(*database_, due, cancelled, purge_in_the_way_));
+    IMPRINT_FAILPOINT_OR_RETURN("purge.compacted");
     IMPRINT_RETURN_IF_ERROR(database_->DeleteObsoleteFiles());
+    IMPRINT_FAILPOINT_OR_RETURN("purge.files_deleted");
   }
-  return Transact([&due](Transaction& transaction) {
+  IMPRINT_RETURN_IF_ERROR(Transact([&due](Transaction& transaction) {
     transaction.FinishPurge(due);
     return absl::OkStatus();
-  });
+  }));
+  IMPRINT_FAILPOINT("purge.after");
+  return absl::OkStatus();
 }
 
 }  // namespace imprint::store

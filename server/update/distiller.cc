@@ -14,6 +14,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/time/clock.h"
+#include "common/failpoint.h"
 #include "common/status_macros.h"
 #include "server/model/guard.h"
 #include "server/update/adamw.h"
@@ -279,6 +280,7 @@ class Training {
     if (!std::isfinite(computed.loss)) {
       return absl::InternalError(absl::StrCat("loss of step ", step, " is not finite"));
     }
+    IMPRINT_FAILPOINT_OR_RETURN("train.step.before");
     const engine::TrainingTurn turn(share_);
     optimizer_.SetGradients(computed.gradients);
     const double norm = optimizer_.GradientNorm();
@@ -288,6 +290,7 @@ class Training {
     const double divisor = options_.clip_norm > 0 ? std::max(1.0, norm / options_.clip_norm) : 1;
     optimizer_.Step(learning_rate, divisor);
     optimizer_.ZeroGradients();
+    IMPRINT_FAILPOINT_OR_RETURN("train.step.after");
     progress_.step = step;
     progress_.tokens += computed.tokens;
     for (size_t i = 0; i < targets.size(); ++i) {

@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
+#include "common/failpoint.h"
 #include "common/status_macros.h"
 #include "spdlog/spdlog.h"
 
@@ -57,11 +58,13 @@ absl::StatusOr<std::vector<store::JobRecord>> JobLedger::Unfinished() const {
 }
 
 absl::StatusOr<store::JobRecord> JobLedger::Plan(const store::JobRecord& wanted) {
+  IMPRINT_FAILPOINT_OR_RETURN("job.plan.before");
   store::JobRecord job;
   IMPRINT_RETURN_IF_ERROR(store_->Transact([&](store::Transaction& transaction) {
     job = StagePlanned(transaction, wanted);
     return absl::OkStatus();
   }));
+  IMPRINT_FAILPOINT("job.plan.after");
   Tell(job);
   return job;
 }
@@ -81,6 +84,7 @@ store::JobRecord JobLedger::StagePlanned(store::Transaction& transaction,
 }
 
 absl::Status JobLedger::Begin(store::JobRecord& job, int64_t parent_version) {
+  IMPRINT_FAILPOINT_OR_RETURN("job.begin.before");
   store::JobRecord begun = job;
   IMPRINT_RETURN_IF_ERROR(store_->Transact([&](store::Transaction& transaction) {
     begun.set_parent_version(parent_version);
@@ -88,6 +92,7 @@ absl::Status JobLedger::Begin(store::JobRecord& job, int64_t parent_version) {
     StageAdvance(transaction, begun, store::STORED_JOB_STATE_TRAINING);
     return absl::OkStatus();
   }));
+  IMPRINT_FAILPOINT("job.begin.after");
   job = std::move(begun);
   Tell(job);
   return absl::OkStatus();
@@ -103,11 +108,13 @@ void JobLedger::StageAdvance(store::Transaction& transaction, store::JobRecord& 
 
 absl::Status JobLedger::Advance(store::JobRecord& job, store::StoredJobState state,
                                 const std::string& reason) {
+  IMPRINT_FAILPOINT_OR_RETURN("job.advance.before");
   store::JobRecord advanced = job;
   IMPRINT_RETURN_IF_ERROR(store_->Transact([&](store::Transaction& transaction) {
     StageAdvance(transaction, advanced, state, reason);
     return absl::OkStatus();
   }));
+  IMPRINT_FAILPOINT("job.advance.after");
   job = std::move(advanced);
   Tell(job);
   return absl::OkStatus();
@@ -174,7 +181,9 @@ absl::Status JobLedger::Cancel(store::JobRecord& job) {
 }
 
 absl::Status JobLedger::Write(absl::FunctionRef<absl::Status(store::Transaction&)> stage) {
+  IMPRINT_FAILPOINT_OR_RETURN("job.end.before");
   const absl::Status written = store_->Transact(stage);
+  IMPRINT_FAILPOINT("job.end.after");
   if (const absl::Status refreshed = log_->Refresh(); !refreshed.ok()) {
     spdlog::warn("the experience log is behind the store: {}", refreshed.ToString());
   }

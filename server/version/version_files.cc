@@ -11,6 +11,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "common/failpoint.h"
 #include "common/file_util.h"
 #include "common/status_macros.h"
 #include "server/version/manifest.h"
@@ -89,13 +90,16 @@ absl::Status VersionFiles::Prepare(absl::FunctionRef<bool(int64_t number)> wante
     const std::optional<int64_t> number = ParseDirectoryName(name);
     if (number.has_value() ? wanted(*number) : !absl::EndsWith(name, kUnfinishedSuffix)) continue;
     spdlog::info("removing {}: it belongs to no version", child.string());
+    IMPRINT_FAILPOINT_OR_RETURN("orphan.remove.before");
     IMPRINT_RETURN_IF_ERROR(RemoveTree(child));
+    IMPRINT_FAILPOINT_OR_RETURN("orphan.remove.after");
     removed = true;
   }
   return removed ? SyncDirectory(directory_) : absl::OkStatus();
 }
 
 absl::StatusOr<int64_t> VersionFiles::Write(const Version& version, const Version* parent) const {
+  IMPRINT_FAILPOINT_OR_RETURN("version.write.before");
   const std::filesystem::path finished = PathOf(version.number);
   const std::filesystem::path unfinished = finished.string() + kUnfinishedSuffix;
   const absl::Status written = WriteInto(unfinished, version, parent);
@@ -104,6 +108,7 @@ absl::StatusOr<int64_t> VersionFiles::Write(const Version& version, const Versio
     return OfVersion(version.number, written);
   }
   IMPRINT_RETURN_IF_ERROR(RemoveTree(finished));
+  IMPRINT_FAILPOINT("version.rename.before");
   std::error_code error;
   std::filesystem::rename(unfinished, finished, error);
   if (error) {
@@ -112,7 +117,9 @@ absl::StatusOr<int64_t> VersionFiles::Write(const Version& version, const Versio
     RemoveUnfinished(unfinished);
     return failed;
   }
+  IMPRINT_FAILPOINT_OR_RETURN("version.rename.after");
   IMPRINT_RETURN_IF_ERROR(SyncDirectory(directory_));
+  IMPRINT_FAILPOINT_OR_RETURN("version.fsync.after");
   IMPRINT_ASSIGN_OR_RETURN(const std::vector<std::filesystem::path> files, Children(finished));
   int64_t size_bytes = 0;
   for (const std::filesystem::path& file : files) {
@@ -156,7 +163,9 @@ absl::Status VersionFiles::WriteInto(const std::filesystem::path& directory, con
     IMPRINT_ASSIGN_OR_RETURN(delta.tensors, model::SaveAdapter(adapter, directory / delta.file));
   }
   IMPRINT_RETURN_IF_ERROR(SyncDirectory(directory));
-  return WriteFileAtomically(directory / kManifestFile, FormatManifest(manifest));
+  IMPRINT_RETURN_IF_ERROR(WriteFileAtomically(directory / kManifestFile, FormatManifest(manifest)));
+  IMPRINT_FAILPOINT_OR_RETURN("version.write.after");
+  return absl::OkStatus();
 }
 
 absl::StatusOr<std::vector<std::shared_ptr<const model::Adapter>>> VersionFiles::Read(
@@ -198,6 +207,7 @@ absl::Status VersionFiles::Remove(int64_t number) const {
   std::error_code unknown;  // then removing says what is wrong
   if (!std::filesystem::exists(PathOf(number), unknown) && !unknown) return absl::OkStatus();
   IMPRINT_RETURN_IF_ERROR(RemoveTree(PathOf(number)));
+  IMPRINT_FAILPOINT_OR_RETURN("version.remove.after");
   return SyncDirectory(directory_);
 }
 

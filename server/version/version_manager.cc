@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "common/failpoint.h"
 #include "common/status_macros.h"
 #include "server/model/guard.h"
 #include "spdlog/spdlog.h"
@@ -180,6 +181,7 @@ absl::Status VersionManager::Commit(const SharedVersion& candidate, int64_t expe
   record.set_create_time_micros(absl::ToUnixMicros(clock_->Now()));
   record.set_experience_count(static_cast<int64_t>(contained.size()));
   record.set_dropped(false);
+  IMPRINT_FAILPOINT_OR_RETURN("commit.before");
   IMPRINT_RETURN_IF_ERROR(
       Switch(candidate, expected_current, std::move(contained),
              [&](store::Transaction& transaction, const Sequences& members) -> absl::Status {
@@ -190,6 +192,7 @@ absl::Status VersionManager::Commit(const SharedVersion& candidate, int64_t expe
                record.experience_count(), record.size_bytes());
   Tell(record, /*current=*/true);
   DropOldVersions();
+  IMPRINT_FAILPOINT("commit.after");
   return absl::OkStatus();
 }
 
@@ -214,6 +217,7 @@ absl::Status VersionManager::Rollback(int64_t number, const StageFn& stage) {
     }
   }
   IMPRINT_ASSIGN_OR_RETURN(Sequences contained, MembersOf(number));
+  IMPRINT_FAILPOINT_OR_RETURN("rollback.before");
   IMPRINT_RETURN_IF_ERROR(
       Switch(target, current()->number, std::move(contained),
              [&](store::Transaction& transaction, const Sequences& members) -> absl::Status {
@@ -222,12 +226,14 @@ absl::Status VersionManager::Rollback(int64_t number, const StageFn& stage) {
   spdlog::info("rolled back to versions/{}", number);
   Tell(record, /*current=*/true);
   DropOldVersions();
+  IMPRINT_FAILPOINT("rollback.after");
   return absl::OkStatus();
 }
 
 absl::Status VersionManager::Switch(
     const SharedVersion& target, int64_t expected, Sequences contained,
     absl::FunctionRef<absl::Status(store::Transaction&, const Sequences&)> stage) {
+  IMPRINT_FAILPOINT_OR_RETURN("switch.before");
   bool staged = false;
   const absl::Status written =
       store_->Transact([&](store::Transaction& transaction) -> absl::Status {
@@ -243,7 +249,9 @@ absl::Status VersionManager::Switch(
         return absl::OkStatus();
       });
   if (written.ok()) {
+    IMPRINT_FAILPOINT("switch.durable");
     PointTo(target, std::move(contained));
+    IMPRINT_FAILPOINT("switch.after");
     return absl::OkStatus();
   }
   if (!staged) return written;
@@ -317,6 +325,7 @@ void VersionManager::DropOldVersions() {
 }
 
 absl::Status VersionManager::Drop(store::VersionRecord row, bool holds_forgotten) {
+  IMPRINT_FAILPOINT_OR_RETURN("version.drop.before");
   row.set_dropped(true);
   row.set_holds_forgotten(holds_forgotten);
   IMPRINT_RETURN_IF_ERROR(store_->Transact([&row](store::Transaction& transaction) {
@@ -324,6 +333,7 @@ absl::Status VersionManager::Drop(store::VersionRecord row, bool holds_forgotten
     return absl::OkStatus();
   }));
   Tell(row, /*current=*/false);
+  IMPRINT_FAILPOINT_OR_RETURN("version.drop.marked");
   // A crash or an error from here on leaves files that the next call, or start, removes.
   return files_.Remove(row.number());
 }
