@@ -116,6 +116,7 @@ absl::Status Updater::Sweep() {
   // Those that are only staged: who stages one asks for another sweep.
   std::erase_if(forgotten, [this](int64_t sequence) { return !deps_.log->IsForgotten(sequence); });
   IMPRINT_RETURN_IF_ERROR(deps_.versions->DropForgotten(forgotten));
+  IMPRINT_RETURN_IF_ERROR(deps_.versions->RemoveOrphans());
   rebuild_due_ = false;
   std::vector<int64_t> gone, with_probes;
   for (const int64_t sequence : forgotten) {

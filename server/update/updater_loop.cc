@@ -232,7 +232,7 @@ absl::Status Updater::Finish(store::JobRecord& job, const RunResult& result) {
     absl::MutexLock lock(&mutex_);
     cancelled = cancel_running_;
     running_.reset();  // too late to be cancelled as the running one
-    if (result.end == RunEnd::kCommitted) sweep_ = true;
+    sweep_ = true;     // the version before it may go, or the one that was not committed
     if (result.end != RunEnd::kServerFault && result.end != RunEnd::kFailedOnce) {
       backoff_ = absl::ZeroDuration();
     }

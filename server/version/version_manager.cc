@@ -45,16 +45,21 @@ absl::StatusOr<std::unique_ptr<VersionManager>> VersionManager::Open(
     const VersionManagerOptions& options, const Clock* clock) {
   auto manager =
       std::unique_ptr<VersionManager>(new VersionManager(store, std::move(base), options, clock));
-  IMPRINT_ASSIGN_OR_RETURN(const std::vector<store::VersionRecord> rows, store->ListVersions());
+  IMPRINT_RETURN_IF_ERROR(manager->RemoveOrphans());
+  absl::MutexLock switching(&manager->switch_mutex_);
+  IMPRINT_RETURN_IF_ERROR(manager->LoadCurrent());
+  return manager;
+}
+
+absl::Status VersionManager::RemoveOrphans() {
+  absl::MutexLock switching(&switch_mutex_);
+  IMPRINT_RETURN_IF_ERROR(SettleLocked());
+  IMPRINT_ASSIGN_OR_RETURN(const std::vector<store::VersionRecord> rows, store_->ListVersions());
   Sequences stored;  // of numbers
   for (const store::VersionRecord& row : rows) {
     if (!row.dropped()) stored.insert(row.number());
   }
-  IMPRINT_RETURN_IF_ERROR(
-      manager->files_.Prepare([&stored](int64_t number) { return stored.contains(number); }));
-  absl::MutexLock switching(&manager->switch_mutex_);
-  IMPRINT_RETURN_IF_ERROR(manager->LoadCurrent());
-  return manager;
+  return files_.Prepare([&stored](int64_t number) { return stored.contains(number); });
 }
 
 absl::Status VersionManager::LoadCurrent() {

@@ -13,7 +13,7 @@
 //   manifest.json           written last: format version, fingerprints, parent, deltas
 //                           with rank, scale and the SHA-256 of each tensor
 // A directory is written as <number>.tmp, synced, renamed, and its parent synced. One
-// without a committed row is an orphan of a crash and is removed at start.
+// without a committed row is an orphan, and is removed at start or between two jobs.
 
 #ifndef IMPRINT_SERVER_VERSION_VERSION_MANAGER_H_
 #define IMPRINT_SERVER_VERSION_VERSION_MANAGER_H_
@@ -115,6 +115,10 @@ class VersionManager {
   // for the next call.
   absl::Status DropForgotten(const std::vector<int64_t>& forgotten)
       ABSL_LOCKS_EXCLUDED(switch_mutex_);
+
+  // Deletes the directories that belong to no version: what a crash left, or a job that stored
+  // one and did not commit it. Not while a candidate is between Save and Commit.
+  absl::Status RemoveOrphans() ABSL_LOCKS_EXCLUDED(switch_mutex_);
 
   // The deltas of a stored version, from memory or from its files, without merging them.
   // NOT_FOUND; FAILED_PRECONDITION when dropped; DATA_LOSS when its files are broken.

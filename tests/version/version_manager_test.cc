@@ -78,6 +78,19 @@ TEST_F(VersionManagerTest, SaveMayBeRepeatedUntilTheCommit) {
   EXPECT_THAT(manager_->Save(*candidate), HasCode(absl::StatusCode::kAlreadyExists));
 }
 
+TEST_F(VersionManagerTest, WhatWasSavedAndNotCommittedIsRemovedWithoutARestart) {
+  const int64_t published = Publish({1});
+  const auto candidate = MakeCandidate();
+  IMPRINT_ASSERT_OK(manager_->Save(*candidate));
+
+  IMPRINT_ASSERT_OK(manager_->RemoveOrphans());
+
+  EXPECT_FALSE(std::filesystem::exists(DirectoryOf(candidate->number)));
+  EXPECT_TRUE(std::filesystem::exists(DirectoryOf(published)));
+  IMPRINT_ASSERT_OK(manager_->Save(*candidate));
+  IMPRINT_EXPECT_OK(Commit(candidate));
+}
+
 TEST_F(VersionManagerTest, CandidateOfAnOlderVersionIsAborted) {
   const auto late = MakeCandidate();
   IMPRINT_ASSERT_OK(manager_->Save(*late));

@@ -1,0 +1,27 @@
+# Copyright 2026 The Imprint Authors
+# SPDX-License-Identifier: Apache-2.0
+"""What the crash tester found, each by name, with the failpoint that shows it."""
+
+import harness
+import tester
+from harness import Job, State
+
+
+def test_a_version_that_was_not_committed_leaves_the_disk(tmp_path):
+    """Its weights hold what was forgotten between its writing and its commit."""
+    server = tester.Server(tmp_path, "commit.before=delay:1500@1")
+    with server:
+        assert server.listens()
+        name = server.inject("The lantern of Olm is lit by Oda Brenn.").name
+        server.wait_state(name, State.EXPERIENCE_STATE_READY)
+        server.run_update()
+        versions = server.data_dir / "versions/default"
+        harness.wait_until("the version to be stored", lambda: (versions / "00000001").exists())
+
+        server.forget(name=name)
+
+        server.wait_forgotten()
+        harness.wait_until("the job to end", lambda: not server.status().running_job)
+        server.wait_forgotten()
+        assert server.jobs()[0].state == Job.JOB_STATE_CANCELLED
+        assert list(versions.iterdir()) == []
