@@ -140,6 +140,8 @@ run_pytest() {
 
 run_python_tests() {
   run_pytest "Integration tests" tests/integration pytest
+  # Three minutes of it; tests/crash/run goes on for as long as one wants.
+  run_pytest "Crash tests" tests/crash pytest-crash
   run_pytest "Tests of the Python package" client/python/tests pytest-client
   tests/eval/install || true # without its packages no report appears, which is a failure
   run_pytest "Evaluation tests" tests/eval pytest-eval

@@ -38,7 +38,7 @@ ROUNDS_OF_A_LIFE = 20
 # Every so many rounds all work is let come to rest before the check.
 QUIET_EVERY = 4
 # How long a point is waited for before the server is killed all the same.
-POINT_SECONDS = 4
+POINT_SECONDS = 8
 START_SECONDS = 60
 REST_SECONDS = 120
 
@@ -55,9 +55,10 @@ FLAGS = {
     "update__min_replay": "4",
     "version__keep": "2",
 }
-
 # Points that are reached many times a second.
 FREQUENT = ("store.write", "append", "directory.fsync", "train.step")
+# Points that calm callers seldom come to.
+NEEDS_A_STORM = ("rollback", "forget", "purge", "job.end")
 
 
 def points():
@@ -80,25 +81,29 @@ class Plan:
     failpoints: str  # as in the environment
     point: str
     seconds: float  # until the kill: from the start for "time", else from the first call
+    weights: dict  # of what the callers ask
 
 
 def make_plan(dice, known_points):
     names = list(known_points)
     kind = dice.choices(["point", "time", "error", "delay"], weights=[60, 22, 10, 8])[0]
+    weights = workload.STORMY if dice.random() < 0.3 else workload.CALM
     if kind == "time":
-        return Plan(kind, "", "", dice.uniform(0, 4))
+        return Plan(kind, "", "", dice.uniform(0, 6), weights)
     if kind == "error":
         names = [name for name in names if "error" in known_points[name]]
     point = dice.choice(names)
+    if point.startswith(NEEDS_A_STORM):
+        weights = workload.STORMY
     mean = 12 if point.startswith(FREQUENT) else 1.5
     time_of_point = 1 + int(dice.expovariate(1 / mean))
     if kind == "point":
-        return Plan(kind, f"{point}=crash@{time_of_point}", point, POINT_SECONDS)
-    seconds = dice.uniform(0.5, 3)
+        return Plan(kind, f"{point}=crash@{time_of_point}", point, POINT_SECONDS, weights)
+    seconds = dice.uniform(0.5, 5)
     if kind == "error":
         code = dice.choice(["UNAVAILABLE", "RESOURCE_EXHAUSTED", "UNKNOWN"])
-        return Plan(kind, f"{point}=error:{code}@{time_of_point}", point, seconds)
-    return Plan(kind, f"{point}=delay:{dice.randrange(20, 300)}", point, seconds)
+        return Plan(kind, f"{point}=error:{code}@{time_of_point}", point, seconds, weights)
+    return Plan(kind, f"{point}=delay:{dice.randrange(20, 300)}", point, seconds, weights)
 
 
 def _die_with_the_tester():
@@ -244,7 +249,7 @@ class Tester:
             if server.listens(until):
                 try:
                     self._check(server, record, quiet)
-                    work = workload.Workload(server, record, name)
+                    work = workload.Workload(server, record, name, plan.weights)
                 except grpc.RpcError:
                     if server.process.poll() is None:
                         time.sleep(0.5)  # a reset connection is told before the end of its cause

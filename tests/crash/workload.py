@@ -27,21 +27,24 @@ CERTAIN = {
     grpc.StatusCode.ALREADY_EXISTS,
 }
 
-WEIGHTS = {
+# What a caller asks next. In a calm round jobs come to their end; in a stormy one they are
+# interrupted all the time.
+CALM = {
     "inject": 24,
     "inject_twice": 4,
     "repeat": 8,
     "repeat_with_another_body": 3,
-    "query": 12,
-    "run_update": 18,
-    "rollback": 8,
-    "forget": 7,
-    "pause": 2,
+    "query": 30,
+    "run_update": 16,
+    "rollback": 0.7,
+    "forget": 2,
+    "pause": 0.5,
     "resume": 5,
-    "rebuild": 3,
+    "rebuild": 1,
     "release": 5,
-    "cancel": 2,
+    "cancel": 0.3,
 }
+STORMY = CALM | {"query": 12, "rollback": 8, "forget": 7, "pause": 2, "rebuild": 3, "cancel": 2}
 
 
 class Wrong(Exception):
@@ -49,15 +52,17 @@ class Wrong(Exception):
 
 
 class Caller:
-    def __init__(self, server, record, name, seed):
+    def __init__(self, server, record, name, weights):
         self._server = server
         self._record = record
         self._name = name
-        self._dice = random.Random(seed)
+        self._weights = weights
+        self._dice = random.Random(name)
         self._calls = 0
 
     def step(self):
-        (choice,) = self._dice.choices(list(WEIGHTS), weights=list(WEIGHTS.values()))
+        weights = self._weights
+        (choice,) = self._dice.choices(list(weights), weights=list(weights.values()))
         self._calls += 1
         getattr(self, "_" + choice)()
 
@@ -202,14 +207,14 @@ def set_paused(server, record, value):
 class Workload:
     """The callers at work."""
 
-    def __init__(self, server, record, seed):
+    def __init__(self, server, record, seed, weights):
         self.wrong = []
         self._server = server
         self._stop = threading.Event()
         self._threads = []
         for number in range(CALLERS):
             name = f"{seed}/{number}"
-            caller = Caller(server, record, name, name)
+            caller = Caller(server, record, name, weights)
             thread = threading.Thread(target=self._run, args=(caller, random.Random(name + "/w")))
             thread.start()
             self._threads.append(thread)
@@ -224,7 +229,7 @@ class Workload:
                 # All else is a refusal, or the end of the server.
             except Wrong as error:
                 self.wrong.append(str(error))
-            self._stop.wait(dice.uniform(0, 0.06))
+            self._stop.wait(dice.uniform(0, 0.1))
 
     def stop(self):
         self._stop.set()
