@@ -29,6 +29,7 @@ constexpr size_t kMemtableBytes = 64 << 20;
 constexpr size_t kWalBytes = 64 << 20;
 // More than one block of any file system, so that a full disk shows.
 constexpr size_t kProbeBytes = 1 << 20;
+constexpr char kProbeFile[] = "write_probe.tmp";
 
 rocksdb::DBOptions MakeDbOptions(rocksdb::Env* env) {
   rocksdb::DBOptions options;
@@ -119,6 +120,10 @@ absl::StatusOr<std::unique_ptr<Database>> Database::Open(const std::filesystem::
     }
   }
   rocksdb::DBOptions db_options = MakeDbOptions(env);
+  // RocksDB leaves alone what a crash in ProbeDisk left.
+  if (access == Access::kReadWrite) {
+    db_options.env->DeleteFile((path / kProbeFile).string()).PermitUncheckedError();
+  }
   const bool existed = HasDatabase(path);
 
   std::vector<rocksdb::ColumnFamilyDescriptor> families;
@@ -250,7 +255,7 @@ absl::Status Database::DeleteObsoleteFiles() {
 
 absl::Status Database::ProbeDisk(const std::filesystem::path& path, rocksdb::Env* env) {
   if (env == nullptr) env = rocksdb::Env::Default();
-  const std::string file_path = (path / "write_probe.tmp").string();
+  const std::string file_path = (path / kProbeFile).string();
   std::unique_ptr<rocksdb::WritableFile> file;
   rocksdb::Status status = env->NewWritableFile(file_path, &file, rocksdb::EnvOptions());
   if (status.ok()) status = file->Append(std::string(kProbeBytes, 'x'));

@@ -2,6 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the crash tester found, each by name, with the failpoint that shows it."""
 
+import contextlib
+
+import grpc
+
 import harness
 import tester
 from harness import Job, State
@@ -25,3 +29,19 @@ def test_a_version_that_was_not_committed_leaves_the_disk(tmp_path):
         server.wait_forgotten()
         assert server.jobs()[0].state == Job.JOB_STATE_CANCELLED
         assert list(versions.iterdir()) == []
+
+
+def test_the_file_that_tries_the_disk_out_does_not_outlive_a_crash(tmp_path):
+    server = tester.Server(tmp_path, "store.write.before=error@5;store.probe.written=crash")
+    with server:
+        assert server.listens()
+        with contextlib.suppress(grpc.RpcError):
+            for number in range(20):
+                server.inject(f"The bridge of Olm has {number} arches.")
+        server.process.wait(harness.PATIENCE_SECONDS)
+    left = server.data_dir / "db/write_probe.tmp"
+    assert left.exists()
+
+    with tester.Server(tmp_path) as server:
+        assert server.listens()
+        assert not left.exists()

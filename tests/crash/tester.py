@@ -97,6 +97,10 @@ def make_plan(dice, known_points):
         weights = workload.STORMY
     mean = 12 if point.startswith(FREQUENT) else 1.5
     time_of_point = 1 + int(dice.expovariate(1 / mean))
+    if kind == "point" and point == "store.probe.written":
+        # The disk is tried out only after a write that failed.
+        failpoints = f"store.write.before=error@{4 + time_of_point};{point}=crash"
+        return Plan(kind, failpoints, point, POINT_SECONDS, weights)
     if kind == "point":
         return Plan(kind, f"{point}=crash@{time_of_point}", point, POINT_SECONDS, weights)
     seconds = dice.uniform(0.5, 5)
