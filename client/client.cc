@@ -1,7 +1,7 @@
 // Copyright 2026 The Imprint Authors
 // SPDX-License-Identifier: Apache-2.0
 
-#include "client/client.h"
+#include "imprint/client.h"
 
 #include <fstream>
 #include <iterator>
@@ -14,6 +14,27 @@
 #include "google/rpc/status.pb.h"
 
 namespace imprint::client {
+namespace {
+
+constexpr absl::Duration kPollEvery = absl::Milliseconds(200);
+
+bool IsSetAside(v1::ExperienceState state) {
+  return state == v1::EXPERIENCE_STATE_HELD || state == v1::EXPERIENCE_STATE_QUARANTINED ||
+         state == v1::EXPERIENCE_STATE_FORGOTTEN;
+}
+
+// Why no update comes before somebody does something; empty: one may. A caller who may not see
+// the server's state waits for the experience alone.
+std::string WhyNoUpdateComes(Client& client) {
+  grpc::ClientContext context;
+  client.Prepare(context);
+  v1::GetStatusResponse server;
+  const bool seen = client.admin().GetStatus(&context, {}, &server).ok();
+  if (!seen || !server.running_job().empty()) return "";
+  return server.updates_paused() ? "updates are paused" : "";
+}
+
+}  // namespace
 
 absl::StatusOr<std::unique_ptr<Client>> Client::Make(const ClientOptions& options) {
   std::shared_ptr<grpc::ChannelCredentials> credentials = grpc::InsecureChannelCredentials();
@@ -42,6 +63,58 @@ absl::StatusOr<std::unique_ptr<Client>> Client::Make(const ClientOptions& option
 
 void Client::Prepare(grpc::ClientContext& context) const {
   context.set_deadline(absl::ToChronoTime(absl::Now() + options_.timeout));
+  PrepareLong(context);
+}
+
+void Client::PrepareLong(grpc::ClientContext& context) const {
+  for (const auto& [key, value] : options_.metadata) context.AddMetadata(key, value);
+}
+
+grpc::Status Ask(Client& client, const v1::QueryRequest& request, Answer& answer) {
+  grpc::ClientContext context;
+  client.PrepareLong(context);
+  const auto stream = client.imprint().Query(&context, request);
+  v1::QueryResponse response;
+  while (stream->Read(&response)) {
+    answer.text += response.text();
+    answer.version = response.version();
+    answer.finish_reason = response.finish_reason();
+    answer.usage = response.usage();
+  }
+  return stream->Finish();
+}
+
+grpc::Status AwaitIntegrated(Client& client, absl::Duration timeout, v1::Experience& experience) {
+  const absl::Time end = absl::Now() + timeout;
+  v1::GetExperienceRequest request;
+  request.set_name(experience.name());
+  request.set_view(v1::EXPERIENCE_VIEW_STATE);
+  while (true) {
+    // Before the experience, which may arrive in between.
+    const std::string reason = WhyNoUpdateComes(client);
+    grpc::ClientContext context;
+    client.Prepare(context);
+    v1::GetExperienceResponse response;
+    const grpc::Status status = client.imprint().GetExperience(&context, request, &response);
+    if (!status.ok()) return status;
+    experience = std::move(*response.mutable_experience());
+    if (experience.state() == v1::EXPERIENCE_STATE_INTEGRATED) return grpc::Status::OK;
+    if (IsSetAside(experience.state())) {
+      return grpc::Status(grpc::StatusCode::FAILED_PRECONDITION,
+                          absl::StrCat(experience.name(), " was set aside: ",
+                                       v1::ExperienceState_Name(experience.state()), " ",
+                                       experience.state_reason()));
+    }
+    if (!reason.empty()) {
+      return grpc::Status(grpc::StatusCode::FAILED_PRECONDITION,
+                          absl::StrCat(experience.name(), " waits: ", reason));
+    }
+    if (absl::Now() >= end) {
+      return grpc::Status(grpc::StatusCode::DEADLINE_EXCEEDED,
+                          absl::StrCat(experience.name(), " is not integrated yet"));
+    }
+    absl::SleepFor(kPollEvery);
+  }
 }
 
 std::string DescribeError(const grpc::Status& status, const std::string& server) {

@@ -16,8 +16,8 @@
 #include "CLI/CLI.hpp"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
-#include "client/client.h"
 #include "google/protobuf/message.h"
+#include "imprint/client.h"
 #include "imprint/v1/message.pb.h"
 
 namespace imprint::client {

@@ -1,7 +1,7 @@
 // Copyright 2026 The Imprint Authors
 // SPDX-License-Identifier: Apache-2.0
 
-#include "client/client.h"
+#include "imprint/client.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -31,6 +31,42 @@ TEST(Client, ReceivesAnExperienceLargerThanTheDefaultLimit) {
 
   ASSERT_TRUE(status.ok()) << status.error_message();
   EXPECT_EQ(response.experience().content().text().size(), kBytes);
+}
+
+TEST(AwaitIntegrated, ReturnsWhatArrived) {
+  FakeServer server;
+  server.world().Put(1, v1::EXPERIENCE_STATE_READY);
+  int looks = 0;
+  server.world().on_get = [&looks](FakeWorld& world) {
+    if (++looks == 2) world.Put(1, v1::EXPERIENCE_STATE_INTEGRATED);
+  };
+  v1::Experience experience;
+  experience.set_name("experiences/1");
+
+  const grpc::Status status = AwaitIntegrated(server.client(), absl::Minutes(1), experience);
+
+  EXPECT_TRUE(status.ok()) << status.error_message();
+  EXPECT_EQ(experience.state(), v1::EXPERIENCE_STATE_INTEGRATED);
+  EXPECT_EQ(server.world().last_view, v1::EXPERIENCE_VIEW_STATE);
+}
+
+TEST(AwaitIntegrated, EndsWhereItWillNotArrive) {
+  FakeServer server;
+  server.world().Put(1, v1::EXPERIENCE_STATE_QUARANTINED, "the gate said no");
+  server.world().Put(2, v1::EXPERIENCE_STATE_READY);
+  const auto wait = [&server](const std::string& name, absl::Duration timeout) {
+    v1::Experience experience;
+    experience.set_name(name);
+    return AwaitIntegrated(server.client(), timeout, experience);
+  };
+
+  const grpc::Status aside = wait("experiences/1", absl::Minutes(1));
+  EXPECT_EQ(aside.error_code(), grpc::StatusCode::FAILED_PRECONDITION);
+  EXPECT_THAT(aside.error_message(), HasSubstr("the gate said no"));
+  EXPECT_EQ(wait("experiences/2", absl::ZeroDuration()).error_code(),
+            grpc::StatusCode::DEADLINE_EXCEEDED);
+  server.world().status.set_updates_paused(true);
+  EXPECT_THAT(wait("experiences/2", absl::Minutes(1)).error_message(), HasSubstr("paused"));
 }
 
 TEST(DescribeError, NamesTheServerThatDoesNotAnswer) {

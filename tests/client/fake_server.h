@@ -17,8 +17,8 @@
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
 #include "client/cli/command.h"
-#include "client/client.h"
 #include "grpcpp/grpcpp.h"
+#include "imprint/client.h"
 #include "imprint/v1/admin_service.grpc.pb.h"
 #include "imprint/v1/imprint_service.grpc.pb.h"
 

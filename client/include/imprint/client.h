@@ -1,13 +1,17 @@
 // Copyright 2026 The Imprint Authors
 // SPDX-License-Identifier: Apache-2.0
 
-// A connection to an Imprint server, with both services' stubs.
+// A connection to an Imprint server: both services' stubs, and what a caller would write
+// around them each time.
 
-#ifndef IMPRINT_CLIENT_CLIENT_H_
-#define IMPRINT_CLIENT_CLIENT_H_
+#ifndef IMPRINT_CLIENT_H_
+#define IMPRINT_CLIENT_H_
 
+#include <cstdint>
 #include <memory>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
@@ -25,6 +29,9 @@ struct ClientOptions {
   std::string tls_ca;
   // How long one call may take; calls that stream or wait have no limit.
   absl::Duration timeout = absl::Seconds(30);
+  // Sent with each call: {"x-request-id", "7"} and {"traceparent", "00-..."}, say, which the
+  // server's log names.
+  std::vector<std::pair<std::string, std::string>> metadata;
 };
 
 // Thread-safe.
@@ -39,8 +46,10 @@ class Client {
   // To `server`, for services beside ours.
   const std::shared_ptr<grpc::Channel>& channel() const { return channel_; }
 
-  // Sets the deadline of one short call.
+  // Sets the deadline of one short call, and the metadata.
   void Prepare(grpc::ClientContext& context) const;
+  // Of a call that streams or waits: the metadata alone.
+  void PrepareLong(grpc::ClientContext& context) const;
   const ClientOptions& options() const { return options_; }
 
  private:
@@ -52,10 +61,28 @@ class Client {
   std::unique_ptr<v1::AdminService::Stub> admin_;
 };
 
+// What Ask() got; `text` is all of it.
+struct Answer {
+  std::string text;
+  int64_t version = 0;
+  v1::FinishReason finish_reason = v1::FINISH_REASON_UNSPECIFIED;
+  v1::QueryUsage usage;
+};
+
+// Sends a query and collects the stream. Errors are the server's; what had come by then is in
+// `answer`.
+grpc::Status Ask(Client& client, const v1::QueryRequest& request, Answer& answer);
+
+// Waits until the experience of that name is INTEGRATED, and puts its last state, without its
+// content, into `experience`. FAILED_PRECONDITION when it gets there by itself no more: it was
+// set aside (HELD, QUARANTINED, FORGOTTEN), or updates are paused. DEADLINE_EXCEEDED after
+// `timeout`. Other errors are the server's.
+grpc::Status AwaitIntegrated(Client& client, absl::Duration timeout, v1::Experience& experience);
+
 // What a failed call says to a person: the server's message, the field that was wrong, when
 // to try again.
 std::string DescribeError(const grpc::Status& status, const std::string& server);
 
 }  // namespace imprint::client
 
-#endif  // IMPRINT_CLIENT_CLIENT_H_
+#endif  // IMPRINT_CLIENT_H_
