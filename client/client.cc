@@ -31,7 +31,9 @@ std::string WhyNoUpdateComes(Client& client) {
   v1::GetStatusResponse server;
   const bool seen = client.admin().GetStatus(&context, {}, &server).ok();
   if (!seen || !server.running_job().empty()) return "";
-  return server.updates_paused() ? "updates are paused" : "";
+  if (server.updates_paused()) return "updates are paused";
+  if (server.job_awaiting_approval().empty()) return "";
+  return absl::StrCat(server.job_awaiting_approval(), " awaits approval");
 }
 
 }  // namespace

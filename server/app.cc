@@ -177,6 +177,7 @@ absl::Status App::StartLearning() {
       .rebuild = options_.rebuild,
       .metrics = metrics_.update(),
       .clock = clock_,
+      .manual_approval = options_.manual_approval,
   };
   deps.rebuild.max_retention_kl = options_.gate.max_retention_kl;
   IMPRINT_ASSIGN_OR_RETURN(updater_, update::Updater::Start(options_.scheduler, deps));

@@ -289,6 +289,12 @@ void AddUpdateFlags(CLI::App* app, ServerOptions* options) {
   gate.Add("--gate.earlier_sample", options->gate.earlier_sample, 0, kMaxInt,
            "earlier experiences asked");
 
+  FlagGroup publish(app, "Publishing");
+  publish.AddChoice<bool>(
+      "--publish.approval", options->manual_approval, {{"automatic", false}, {"manual", true}},
+      "manual: a version that passed the gate waits until `imprint updates approve JOB`, or drop; "
+      "no other job starts meanwhile");
+
   FlagGroup rebuild(app, "Making a version again");
   rebuild.Add("--rebuild.on_retention", options->rebuild.on_retention,
               "whether a job that fails for drift is tried again from an older version");

@@ -60,6 +60,7 @@ struct ServerOptions {
   update::GateOptions gate;
   // Its budget is the gate's.
   update::RebuildOptions rebuild;
+  bool manual_approval = false;  // --publish.approval
 };
 
 // The process is to end: with a text (help, version, or an error) and its exit code.

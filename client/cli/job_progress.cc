@@ -19,6 +19,7 @@ double TrainedFraction(const v1::Job& job) {
     }
     case v1::JOB_STATE_GATING:
     case v1::JOB_STATE_PUBLISHING:
+    case v1::JOB_STATE_AWAITING_APPROVAL:
       return 1;
     default:
       return 0;

@@ -14,6 +14,11 @@ std::string Standstill::Observe(absl::Time now, const v1::GetStatusResponse& sta
   last_ = standing ? now : absl::InfiniteFuture();
   if (!status.running_job().empty()) return "";
   if (status.updates_paused()) return "updates are paused (imprint updates resume)";
+  if (!status.job_awaiting_approval().empty()) {
+    return absl::StrCat(status.job_awaiting_approval(),
+                        " awaits approval (imprint updates approve ",
+                        status.job_awaiting_approval(), ")");
+  }
   if (!standing || stood_ < patience_) return "";
   return absl::StrCat("updates stand still: ", status.updates_stopped_reason());
 }

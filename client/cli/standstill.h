@@ -13,10 +13,10 @@
 
 namespace imprint::client {
 
-// A pause is somebody's wish and ends the wait at once. A standstill is trouble that the
-// server gets over by itself as a rule (a full disk, a busy engine): it ends the wait when it
-// lasted, with nothing moving in between. A status without a reason is an attempt of the
-// server: it neither counts as standing nor as moving.
+// A pause is somebody's wish and ends the wait at once, as does a job that awaits approval. A
+// standstill is trouble that the server gets over by itself as a rule (a full disk, a busy engine):
+// it ends the wait when it lasted, with nothing moving in between. A status without a reason is an
+// attempt of the server: it neither counts as standing nor as moving.
 class Standstill {
  public:
   explicit Standstill(absl::Duration patience = absl::Seconds(60)) : patience_(patience) {}

@@ -21,6 +21,9 @@ std::string Updates(const v1::GetStatusResponse& status) {
   if (!status.updates_stopped_reason().empty()) {
     absl::StrAppend(&text, ", stand still for now: ", status.updates_stopped_reason());
   }
+  if (!status.job_awaiting_approval().empty()) {
+    absl::StrAppend(&text, ", ", status.job_awaiting_approval(), " awaits approval");
+  }
   if (!status.running_job().empty()) absl::StrAppend(&text, ", running ", status.running_job());
   return text;
 }

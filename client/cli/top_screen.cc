@@ -94,6 +94,11 @@ void DrawHead(const TopView& view, Screen& screen) {
   if (!status.updates_stopped_reason().empty()) {
     screen.AddField("updates", absl::StrCat("stand still: ", status.updates_stopped_reason()),
                     Colour::kBad);
+  } else if (!status.job_awaiting_approval().empty()) {
+    screen.AddField("updates",
+                    absl::StrCat(status.updates_paused() ? "paused, " : "",
+                                 status.job_awaiting_approval(), " awaits approval"),
+                    Colour::kWarning);
   } else {
     screen.AddField("updates", status.updates_paused() ? "paused" : "on",
                     status.updates_paused() ? Colour::kWarning : Colour::kNone);
@@ -166,13 +171,13 @@ void DrawVersions(const TopView& view, size_t rows, Screen& screen) {
 void DrawJobs(const TopView& view, Screen& screen) {
   if (screen.left() < 4 || view.jobs.empty()) return;
   screen.Add("");
-  screen.Add(absl::StrFormat("%-10s %-10s %-12s %-9s %s", "JOB", "STATE", "EXPERIENCES", "STEPS",
+  screen.Add(absl::StrFormat("%-10s %-17s %-12s %-9s %s", "JOB", "STATE", "EXPERIENCES", "STEPS",
                              "REASON"),
              Colour::kDim);
   for (const v1::Job& job : view.jobs) {
     if (screen.left() < 2) return;
     const bool good = job.state() == v1::JOB_STATE_COMMITTED;
-    screen.Add(absl::StrFormat("%-10s %-10s %-12d %-9d %s", job.name(),
+    screen.Add(absl::StrFormat("%-10s %-17s %-12d %-9d %s", job.name(),
                                EnumName(*v1::JobState_descriptor(), job.state()),
                                job.experience_count(), job.report().steps(), job.state_reason()),
                good ? Colour::kNone : Colour::kWarning);

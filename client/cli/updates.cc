@@ -128,6 +128,43 @@ int Rebuild(const Command& command, const RebuildFlags& flags) {
   return flags.wait && response.has_job() ? AwaitJob(command, response.job().name()) : kOk;
 }
 
+// Approves or drops a job.
+template <typename Request, typename Response>
+int Decide(const Command& command, const std::string& name, const char* outcome,
+           grpc::Status (v1::AdminService::Stub::*call)(grpc::ClientContext*, const Request&,
+                                                        Response*)) {
+  grpc::ClientContext context;
+  command.client->PrepareLong(context);
+  Request request;
+  request.set_name(ResourceName("jobs", name));
+  Response response;
+  const grpc::Status status = (command.client->admin().*call)(&context, request, &response);
+  if (!status.ok()) return command.Fail(status);
+  if (command.json) {
+    Command::PrintJson(response.job());
+  } else {
+    std::cout << response.job().name() << " is " << outcome;
+    if (response.job().version() > 0) {
+      std::cout << ": versions/" << response.job().version() << " is current";
+    }
+    std::cout << "\n";
+  }
+  return kOk;
+}
+
+template <typename Request, typename Response>
+void AddDecision(CLI::App& verb, Command& command, const char* word, const char* help,
+                 const char* outcome,
+                 grpc::Status (v1::AdminService::Stub::*call)(grpc::ClientContext*, const Request&,
+                                                              Response*)) {
+  auto name = std::make_shared<std::string>();
+  CLI::App* sub = verb.add_subcommand(word, help);
+  sub->add_option("job", *name, "jobs/N, or N")->type_name("")->required();
+  sub->callback([&command, name, outcome, call] {
+    command.run = [&command, name, outcome, call] { return Decide(command, *name, outcome, call); };
+  });
+}
+
 }  // namespace
 
 void AddUpdates(CLI::App& app, Command& command) {
@@ -155,6 +192,12 @@ void AddUpdates(CLI::App& app, Command& command) {
       return status.ok() ? kOk : command.Fail(status);
     };
   });
+  AddDecision(*verb, command, "approve",
+              "publish what a job made, where that waits for it (--publish.approval=manual)",
+              "approved", &v1::AdminService::Stub::ApproveJob);
+  AddDecision(*verb, command, "drop",
+              "do not publish what a job made; its experiences are held until released", "dropped",
+              &v1::AdminService::Stub::DropJob);
   auto flags = std::make_shared<RebuildFlags>();
   CLI::App* rebuild = verb->add_subcommand(
       "rebuild", "make the version again from an older one and the stored target sentences");

@@ -190,6 +190,7 @@ int AwaitForgotten(const Command& command) {
     }
     const int64_t in_weights = server.forgotten_in_weights();
     if (in_weights == 0 && !server.forgotten_in_files()) break;
+    server.clear_job_awaiting_approval();  // no approval is waited for to forget
     // Files are cleaned without an update: a pause does not keep them.
     if (in_weights == 0) server.set_updates_paused(false);
     const std::string reason = standstill.Observe(absl::Now(), server, /*moved=*/false);
@@ -223,7 +224,9 @@ int AwaitJob(const Command& command, const std::string& name) {
       return command.Fail(status);
     }
     if (job.state() == v1::JOB_STATE_COMMITTED) break;
-    if (job.state() >= v1::JOB_STATE_REJECTED) {
+    const bool over = job.state() == v1::JOB_STATE_REJECTED ||
+                      job.state() == v1::JOB_STATE_FAILED || job.state() == v1::JOB_STATE_CANCELLED;
+    if (over) {
       bar.Clear();
       return Command::Fail(
           kFailed, absl::StrCat(name, " is ", EnumName(*v1::JobState_descriptor(), job.state()),

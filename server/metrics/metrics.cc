@@ -108,9 +108,10 @@ UpdateMetrics MakeUpdateMetrics(Maker make) {
     update.jobs[result] =
         make.Counter("imprint_jobs_total", "Finished update jobs.", {{"result", result}});
   }
-  for (const char* reason : {"retention", "efficacy", "earlier", "nan"}) {
+  for (const char* reason : {"retention", "efficacy", "earlier", "nan", "approval"}) {
     update.rejected[reason] = make.Counter(
-        "imprint_jobs_rejected_total", "Update jobs that the gate rejected.", {{"reason", reason}});
+        "imprint_jobs_rejected_total", "Update jobs that the gate, or an administrator, rejected.",
+        {{"reason", reason}});
   }
   update.failed_in_a_row =
       make.Gauge("imprint_jobs_failed_in_a_row",
@@ -124,6 +125,9 @@ UpdateMetrics MakeUpdateMetrics(Maker make) {
                                        "Tokens that training computed, prompts included.");
   update.running = make.Gauge("imprint_job_running", "1 while an update job runs.");
   update.paused = make.Gauge("imprint_updates_paused", "1 while updates are paused.");
+  update.awaiting_approval =
+      make.Gauge("imprint_jobs_awaiting_approval",
+                 "1 while a job awaits approval; no other starts meanwhile.");
   update.loss = make.Gauge("imprint_job_loss_nats",
                            "KL per target token of the last training steps, in nats.");
   update.efficacy =

@@ -52,7 +52,7 @@ struct GeneratorMetrics {
 struct UpdateMetrics {
   // By result: "committed", "rejected", "failed", "cancelled".
   std::map<std::string, prometheus::Counter*> jobs;
-  // By reason: "retention", "efficacy", "earlier", "nan".
+  // By reason: "retention", "efficacy", "earlier", "nan", "approval".
   std::map<std::string, prometheus::Counter*> rejected;
   prometheus::Gauge* failed_in_a_row;
   // By phase: "plan", "train", "gate", "publish".
@@ -60,6 +60,7 @@ struct UpdateMetrics {
   prometheus::Counter* trained_tokens;
   prometheus::Gauge* running;
   prometheus::Gauge* paused;
+  prometheus::Gauge* awaiting_approval;
   prometheus::Gauge* loss;
   // Of the current version's publish. NaN: could not be measured.
   prometheus::Gauge* efficacy;

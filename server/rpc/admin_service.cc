@@ -39,6 +39,9 @@ absl::Status GetStatus(const ServiceDeps& deps, v1::GetStatusResponse* response)
   if (std::optional<update::Updater::Running> running = deps.updater->running()) {
     response->set_running_job(FormatResourceName(kJobs, running->job.id()));
   }
+  if (const std::optional<int64_t> job = deps.updater->awaiting_approval()) {
+    response->set_job_awaiting_approval(FormatResourceName(kJobs, *job));
+  }
   const experience::StateCounts counts = deps.log->Counts();
   response->set_queued(counts.queued);
   response->set_ready(counts.ready - counts.training);
@@ -101,11 +104,13 @@ absl::Status GetJob(const ServiceDeps& deps, int64_t id, v1::Job* job) {
   return absl::OkStatus();
 }
 
-absl::Status CancelJob(const ServiceDeps& deps, const std::string& name, v1::Job* job) {
+// Does `act`, one of the updater's commands, to the job of that name, and gives it as it is then.
+absl::Status ChangeJob(const ServiceDeps& deps, const std::string& name,
+                       absl::Status (update::Updater::*act)(int64_t), v1::Job* job) {
   IMPRINT_ASSIGN_OR_RETURN(int64_t id, ParseNameField("name", ToAbsl(kJobs), name));
   // First, so that an unknown job is told apart from one that is over.
   IMPRINT_RETURN_IF_ERROR(GetJob(deps, id, job));
-  IMPRINT_RETURN_IF_ERROR(deps.updater->Cancel(id));
+  IMPRINT_RETURN_IF_ERROR((deps.updater->*act)(id));
   return GetJob(deps, id, job);
 }
 
@@ -227,7 +232,23 @@ grpc::ServerUnaryReactor* AdminServiceImpl::CancelJob(grpc::CallbackServerContex
                                                       const v1::CancelJobRequest* request,
                                                       v1::CancelJobResponse* response) {
   return RunOn(deps_.quick, context, [this, request, response] {
-    return rpc::CancelJob(deps_, request->name(), response->mutable_job());
+    return ChangeJob(deps_, request->name(), &update::Updater::Cancel, response->mutable_job());
+  });
+}
+
+grpc::ServerUnaryReactor* AdminServiceImpl::ApproveJob(grpc::CallbackServerContext* context,
+                                                       const v1::ApproveJobRequest* request,
+                                                       v1::ApproveJobResponse* response) {
+  return RunOn(deps_.slow, context, [this, request, response] {
+    return ChangeJob(deps_, request->name(), &update::Updater::Approve, response->mutable_job());
+  });
+}
+
+grpc::ServerUnaryReactor* AdminServiceImpl::DropJob(grpc::CallbackServerContext* context,
+                                                    const v1::DropJobRequest* request,
+                                                    v1::DropJobResponse* response) {
+  return RunOn(deps_.slow, context, [this, request, response] {
+    return ChangeJob(deps_, request->name(), &update::Updater::Drop, response->mutable_job());
   });
 }
 

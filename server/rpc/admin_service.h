@@ -30,6 +30,12 @@ class AdminServiceImpl final : public v1::AdminService::CallbackService {
   grpc::ServerUnaryReactor* CancelJob(grpc::CallbackServerContext* context,
                                       const v1::CancelJobRequest* request,
                                       v1::CancelJobResponse* response) override;
+  grpc::ServerUnaryReactor* ApproveJob(grpc::CallbackServerContext* context,
+                                       const v1::ApproveJobRequest* request,
+                                       v1::ApproveJobResponse* response) override;
+  grpc::ServerUnaryReactor* DropJob(grpc::CallbackServerContext* context,
+                                    const v1::DropJobRequest* request,
+                                    v1::DropJobResponse* response) override;
   grpc::ServerUnaryReactor* PauseUpdates(grpc::CallbackServerContext* context,
                                          const v1::PauseUpdatesRequest* request,
                                          v1::PauseUpdatesResponse* response) override;

@@ -69,6 +69,8 @@ v1::JobState ToProto(store::StoredJobState state) {
       return v1::JOB_STATE_FAILED;
     case store::STORED_JOB_STATE_CANCELLED:
       return v1::JOB_STATE_CANCELLED;
+    case store::STORED_JOB_STATE_AWAITING_APPROVAL:
+      return v1::JOB_STATE_AWAITING_APPROVAL;
     default:
       return v1::JOB_STATE_UNSPECIFIED;
   }

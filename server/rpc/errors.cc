@@ -10,6 +10,7 @@
 #include "absl/strings/cord.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
+#include "common/error_reason.h"
 #include "google/rpc/error_details.pb.h"
 #include "google/rpc/status.pb.h"
 
@@ -115,6 +116,11 @@ grpc::Status ToGrpcStatus(const absl::Status& status) {
 
   auto info = PayloadOrDefault<google::rpc::ErrorInfo>(status, kErrorInfoUrl);
   info.set_domain(kErrorDomain);
+  if (info.reason().empty()) {
+    if (const auto given = status.GetPayload(kErrorReasonUrl); given.has_value()) {
+      info.set_reason(std::string(*given));
+    }
+  }
   if (info.reason().empty()) info.set_reason(absl::StatusCodeToString(status.code()));
   details.add_details()->PackFrom(info);
 

@@ -22,8 +22,8 @@ namespace imprint::rpc {
 // ErrorInfo.domain.
 inline constexpr char kErrorDomain[] = "imprint";
 
-// ErrorInfo.reason, for programs; part of the API. An error that carries none of these
-// has its code's name as the reason.
+// ErrorInfo.reason, for programs; part of the API. An error that carries none of these, nor of
+// those in common/error_reason.h, has its code's name as the reason.
 inline constexpr char kReasonInvalidField[] = "INVALID_FIELD";
 inline constexpr char kReasonInvalidUtf8[] = "INVALID_UTF8";
 inline constexpr char kReasonUnreadableRequest[] = "UNREADABLE_REQUEST";

@@ -168,14 +168,24 @@ absl::StatusOr<store::JobRecord> JobLedger::Replace(store::JobRecord& job,
 }
 
 absl::Status JobLedger::Cancel(store::JobRecord& job) {
+  return EndHeld(job, store::STORED_JOB_STATE_CANCELLED, "cancelled on command", "was cancelled");
+}
+
+absl::Status JobLedger::Drop(store::JobRecord& job) {
+  return EndHeld(job, store::STORED_JOB_STATE_REJECTED, "approval: dropped on command",
+                 "was not approved");
+}
+
+absl::Status JobLedger::EndHeld(store::JobRecord& job, store::StoredJobState state,
+                                const std::string& reason, const std::string& fate) {
   const std::vector<int64_t> sequences(job.sequences().begin(), job.sequences().end());
-  store::JobRecord cancelled = job;
+  store::JobRecord ended = job;
   IMPRINT_RETURN_IF_ERROR(Write([&](store::Transaction& transaction) -> absl::Status {
-    StageAdvance(transaction, cancelled, store::STORED_JOB_STATE_CANCELLED, "cancelled on command");
+    StageAdvance(transaction, ended, state, reason);
     return log_->StageSetAside(transaction, sequences, store::STORED_STATE_HELD,
-                               absl::StrCat("jobs/", job.id(), " was cancelled"));
+                               absl::StrCat("jobs/", job.id(), " ", fate));
   }));
-  job = std::move(cancelled);
+  job = std::move(ended);
   Tell(job);
   return absl::OkStatus();
 }

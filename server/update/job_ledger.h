@@ -65,6 +65,8 @@ class JobLedger {
   // Ends a job on command; its experiences become HELD, or they would be planned again at
   // once.
   absl::Status Cancel(store::JobRecord& job);
+  // Ends a job that was not approved, REJECTED; its experiences become HELD as well.
+  absl::Status Drop(store::JobRecord& job);
 
   void AddListener(Listener listener);
   void Tell(const store::JobRecord& job) const;
@@ -73,6 +75,9 @@ class JobLedger {
   // A new PLANNED job's row.
   store::JobRecord StagePlanned(store::Transaction& transaction,
                                 const store::JobRecord& wanted) const;
+  // Ends a job in `state`; its experiences become HELD, since `fate`.
+  absl::Status EndHeld(store::JobRecord& job, store::StoredJobState state,
+                       const std::string& reason, const std::string& fate);
   // Runs `stage` in a transaction, then brings the log up to it.
   absl::Status Write(absl::FunctionRef<absl::Status(store::Transaction&)> stage);
 

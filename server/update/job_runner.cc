@@ -84,6 +84,7 @@ class JobRun {
     }
     job_.clear_report();
     if (cancelled_()) return RunResult{.end = RunEnd::kInterrupted, .message = "plan"};
+    job_.set_replaces_version(current_->number);
     // Before the targets are in memory: a job that the server does not survive is to be counted.
     if (absl::Status status = ledger_->Begin(job_, start_number_); !status.ok()) {
       return ServerFault(status);
@@ -149,7 +150,36 @@ class JobRun {
     const absl::StatusOr<int64_t> size_bytes = deps_.versions->Save(*candidate_);
     if (!size_bytes.ok()) return ServerFault(size_bytes.status());
     if (cancelled_()) return {.end = RunEnd::kInterrupted, .message = "before the commit"};
+    EndPhase("publish");
+    job_.set_size_bytes(*size_bytes);
+    return deps_.manual_approval && !OnlyForgets() ? AwaitApproval() : Commit();
+  }
 
+  // Makes ready for Commit what Run left on disk.
+  Ended Restore() {
+    if (current_->number != job_.replaces_version()) {
+      return RunResult{.end = RunEnd::kInterrupted,
+                       .message = absl::StrCat("versions/", current_->number, " is current now")};
+    }
+    absl::StatusOr<RebuildPlan> plan =
+        PlanRebuild(*deps_.store, *deps_.log, *deps_.versions, deps_.rebuild, job_);
+    if (!plan.ok()) return ServerFault(plan.status());
+    plan_ = *std::move(plan);
+    SetTrained();
+    absl::StatusOr<engine::SharedVersion> candidate =
+        deps_.versions->LoadCandidate(job_.version(), job_.parent_version());
+    if (absl::IsResourceExhausted(candidate.status())) return ServerFault(candidate.status());
+    if (!candidate.ok()) {
+      return RunResult{.end = RunEnd::kFailedOnce,
+                       .message = std::string(candidate.status().message())};
+    }
+    candidate_ = *std::move(candidate);
+    const auto& earlier = job_.report().earlier_efficacies();
+    earlier_efficacies_ = {earlier.begin(), earlier.end()};
+    return std::nullopt;
+  }
+
+  RunResult Commit() {
     const store::JobReportRecord& report = job_.report();
     store::VersionRecord version;
     version.set_job(job_.id());
@@ -157,9 +187,8 @@ class JobRun {
     if (report.has_efficacy()) version.set_efficacy(report.efficacy());
     version.set_retention_kl(report.retention_kl());
     version.set_retention_perplexity_ratio(report.retention_perplexity_ratio());
-    version.set_size_bytes(*size_bytes);
+    version.set_size_bytes(job_.size_bytes());
 
-    EndPhase("publish");
     store::JobRecord committed = job_;
     const absl::Status written = deps_.versions->Commit(
         candidate_, current_->number, version,
@@ -212,15 +241,28 @@ class JobRun {
       start_number_ = current_->number;
       start_deltas_ = current_->deltas;
     }
-    trained_.assign(job_.rebuilt().begin(), job_.rebuilt().end());
-    trained_.insert(trained_.end(), job_.sequences().begin(), job_.sequences().end());
-    std::sort(trained_.begin(), trained_.end());
+    SetTrained();
     IMPRINT_ASSIGN_OR_RETURN(earlier_, deps_.versions->ContainedIn(start_number_));
     // Nobody wants them back.
     std::erase_if(earlier_, [this](int64_t sequence) {
       return deps_.log->IsForgotten(sequence) || deps_.log->IsSuperseded(sequence);
     });
     return absl::OkStatus();
+  }
+
+  void SetTrained() {
+    trained_.assign(job_.rebuilt().begin(), job_.rebuilt().end());
+    trained_.insert(trained_.end(), job_.sequences().begin(), job_.sequences().end());
+    std::sort(trained_.begin(), trained_.end());
+  }
+
+  // Nothing in it is new, and what is forgotten must not wait for anybody.
+  bool OnlyForgets() const { return job_.sequences().empty() && !plan_.forgotten.empty(); }
+
+  RunResult AwaitApproval() {
+    const absl::Status written = ledger_->Advance(job_, store::STORED_JOB_STATE_AWAITING_APPROVAL);
+    if (!written.ok()) return ServerFault(written);
+    return {.end = RunEnd::kAwaitsApproval};
   }
 
   // The first anchor whose files are whole.
@@ -295,6 +337,14 @@ class JobRun {
       if (row.state() == store::STORED_STATE_FORGOTTEN) {
         return absl::AbortedError(
             absl::StrCat("experiences/", sequence, " was forgotten meanwhile"));
+      }
+    }
+    // Tombstones of what awaited approval may be closed.
+    for (const int64_t sequence : job_.sequences()) {
+      IMPRINT_ASSIGN_OR_RETURN(const store::ExperienceRecord row,
+                               transaction.GetExperience(sequence));
+      if (row.state() != store::STORED_STATE_READY) {
+        return absl::AbortedError(absl::StrCat("experiences/", sequence, " is not READY any more"));
       }
     }
     ledger_->StageAdvance(transaction, committed, store::STORED_JOB_STATE_COMMITTED);
@@ -410,6 +460,14 @@ RunResult JobRunner::Run(store::JobRecord& job, const generator::RetentionText& 
   if (Ended ended = run.Train(retention, progress); ended.has_value()) return *std::move(ended);
   if (Ended ended = run.Judge(retention.heldout); ended.has_value()) return *std::move(ended);
   return run.Publish();
+}
+
+RunResult JobRunner::Publish(store::JobRecord& job) {
+  const std::function<void(const store::JobRecord&)> advanced = [](const store::JobRecord&) {};
+  const std::function<bool()> cancelled = [] { return false; };
+  JobRun run(deps_, ledger_, job, advanced, cancelled);
+  if (Ended ended = run.Restore(); ended.has_value()) return *std::move(ended);
+  return run.Commit();
 }
 
 }  // namespace imprint::update

@@ -17,10 +17,12 @@
 
 namespace imprint::update {
 
-// How a run came out. Only kCommitted is in the job's row already; for all others the row
-// says the phase it got to, and what becomes of the job is the caller's to decide.
+// How a run came out. Only kCommitted and kAwaitsApproval are in the job's row already; for all
+// others the row says the phase it got to, and what becomes of the job is the caller's to decide.
 enum class RunEnd {
   kCommitted,
+  // Its version is stored; Publish commits it.
+  kAwaitsApproval,
   // None of its experiences is READY any more, and nothing is to be rebuilt.
   kNothingLeft,
   // The gate refused the candidate.
@@ -57,6 +59,10 @@ class JobRunner {
                 const std::function<void(const store::JobRecord&)>& advanced,
                 const std::function<void(const DistillProgress&)>& progress,
                 const std::function<bool()>& cancelled);
+
+  // Commits the version of a job that awaits approval, from its files. kInterrupted as above;
+  // kFailedOnce when it cannot be read.
+  RunResult Publish(store::JobRecord& job);
 
  private:
   const UpdaterDeps deps_;

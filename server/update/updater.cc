@@ -10,6 +10,7 @@
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "common/error_reason.h"
 #include "common/status_macros.h"
 #include "spdlog/spdlog.h"
 
@@ -119,9 +120,20 @@ std::string Updater::stopped_reason() const {
 }
 
 absl::Status Updater::CheckRuns() const {
-  if (paused_) return absl::FailedPreconditionError("updates are paused; resume them first");
+  if (paused_) {
+    return WithErrorReason(absl::FailedPreconditionError("updates are paused; resume them first"),
+                           kReasonUpdatesPaused);
+  }
+  if (awaiting_.has_value()) {
+    return WithErrorReason(
+        absl::FailedPreconditionError(
+            absl::StrCat("jobs/", awaiting_->id(), " awaits approval; approve or drop it first")),
+        kReasonApprovalAwaited);
+  }
   if (stopped_reason_.empty()) return absl::OkStatus();
-  return absl::FailedPreconditionError(absl::StrCat("updates stand still: ", stopped_reason_));
+  return WithErrorReason(
+      absl::FailedPreconditionError(absl::StrCat("updates stand still: ", stopped_reason_)),
+      kReasonUpdatesStopped);
 }
 
 absl::StatusOr<int64_t> Updater::RunNow() {
@@ -144,6 +156,15 @@ absl::Status Updater::Cancel(int64_t job) {
   if (record.ok() && IsOver(record->state())) {
     return absl::FailedPreconditionError(
         absl::StrCat("jobs/", job, " is over: ", StateName(record->state())));
+  }
+  if (awaiting_approval() == job) {
+    return Decide(job, [this](store::JobRecord& awaiting) {
+      return EndAwaiting(awaiting, [&] {
+        IMPRINT_RETURN_IF_ERROR(ledger_.Cancel(awaiting));
+        Count("cancelled");
+        return absl::OkStatus();
+      });
+    });
   }
   // A Reload that read the job as unfinished would else queue it again.
   absl::MutexLock planning(&plan_mutex_);
@@ -191,6 +212,127 @@ absl::Status Updater::Cancel(int64_t job) {
   return absl::UnavailableError(absl::StrCat("jobs/", job, " is being taken up; try again"));
 }
 
+absl::Status Updater::Approve(int64_t job) {
+  return Decide(job, [this](store::JobRecord& awaiting) { return Publish(awaiting); });
+}
+
+absl::Status Updater::Drop(int64_t job) {
+  return Decide(job, [this](store::JobRecord& awaiting) {
+    return EndAwaiting(awaiting, [&] {
+      IMPRINT_RETURN_IF_ERROR(ledger_.Drop(awaiting));
+      // The gate is content with it: no failure to be counted in a row.
+      if (deps_.metrics == nullptr) return absl::OkStatus();
+      deps_.metrics->jobs.at("rejected")->Increment();
+      deps_.metrics->rejected.at("approval")->Increment();
+      return absl::OkStatus();
+    });
+  });
+}
+
+std::optional<int64_t> Updater::awaiting_approval() const {
+  absl::MutexLock lock(&mutex_);
+  if (!awaiting_.has_value()) return std::nullopt;
+  return awaiting_->id();
+}
+
+void Updater::SetAwaiting(std::optional<store::JobRecord> job) {
+  awaiting_ = std::move(job);
+  if (deps_.metrics != nullptr)
+    deps_.metrics->awaiting_approval->Set(awaiting_.has_value() ? 1 : 0);
+}
+
+absl::Status Updater::Decide(int64_t job, absl::FunctionRef<absl::Status(store::JobRecord&)> act) {
+  absl::MutexLock serial(&switch_mutex_);
+  // Nothing is interrupted for a job that does not await approval.
+  std::optional<store::JobRecord> awaiting;
+  if (awaiting_approval() == job) {
+    absl::MutexLock lock(&mutex_);
+    ++switches_waiting_;
+    interrupt_ = true;
+    mutex_.Await(absl::Condition(+[](Updater* updater) { return !updater->busy_; }, this));
+    if (awaiting_.has_value() && awaiting_->id() == job) {
+      awaiting = awaiting_;
+    } else {
+      --switches_waiting_;
+    }
+  }
+  if (!awaiting.has_value()) {
+    waker_->Wake();
+    const absl::StatusOr<store::JobRecord> record = deps_.store->GetJob(job);
+    if (absl::IsNotFound(record.status())) {
+      return absl::NotFoundError(absl::StrCat("there is no jobs/", job));
+    }
+    IMPRINT_RETURN_IF_ERROR(record.status());
+    return absl::FailedPreconditionError(
+        absl::StrCat("jobs/", job, " does not await approval: ", StateName(record->state())));
+  }
+  const absl::Status status = act(*awaiting);
+  {
+    absl::MutexLock lock(&mutex_);
+    --switches_waiting_;
+  }
+  waker_->Wake();
+  return status;
+}
+
+absl::Status Updater::Publish(store::JobRecord& job) {
+  const RunResult result = runner_.Publish(job);
+  switch (result.end) {
+    case RunEnd::kCommitted: {
+      spdlog::info("jobs/{} is approved", job.id());
+      Count("committed");
+      absl::MutexLock lock(&mutex_);
+      SetAwaiting(std::nullopt);
+      sweep_ = true;
+      return absl::OkStatus();
+    }
+    case RunEnd::kServerFault: {
+      // Whether it was committed, only the store can say: the thread asks it.
+      const absl::Status fault =
+          absl::UnavailableError(absl::StrCat("jobs/", job.id(), ": ", result.message));
+      StandStill(fault);
+      return fault;
+    }
+    default:
+      break;
+  }
+  const std::string message =
+      absl::StrCat("jobs/", job.id(), " cannot be published and begins again: ", result.message);
+  spdlog::warn("{}", message);
+  IMPRINT_RETURN_IF_ERROR(Withdraw(job, result.message));
+  return result.end == RunEnd::kFailedOnce ? absl::DataLossError(message)
+                                           : absl::AbortedError(message);
+}
+
+absl::Status Updater::EndAwaiting(store::JobRecord& job, absl::FunctionRef<absl::Status()> end) {
+  if (const absl::Status ended = end(); !ended.ok()) {
+    // Whether it is over only the store can say.
+    absl::MutexLock lock(&mutex_);
+    reload_ = true;
+    return ended;
+  }
+  spdlog::info("jobs/{} is not published: {}", job.id(), job.state_reason());
+  {
+    absl::MutexLock lock(&mutex_);
+    SetAwaiting(std::nullopt);
+  }
+  if (const absl::Status discarded = deps_.versions->Discard(job.version()); !discarded.ok()) {
+    spdlog::warn("what jobs/{} made stays until the next start: {}", job.id(),
+                 discarded.ToString());
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Updater::Withdraw(store::JobRecord& job, const std::string& reason) {
+  IMPRINT_RETURN_IF_ERROR(deps_.versions->Discard(job.version()));
+  job.set_attempt(job.attempt() + 1);
+  IMPRINT_RETURN_IF_ERROR(ledger_.Advance(job, store::STORED_JOB_STATE_PLANNED, reason));
+  absl::MutexLock lock(&mutex_);
+  SetAwaiting(std::nullopt);
+  queue_.push_front(job);
+  return absl::OkStatus();
+}
+
 absl::StatusOr<int64_t> Updater::Rollback(int64_t version) {
   if (version != 0) {
     // A wrong number need not interrupt a job.
@@ -200,10 +342,10 @@ absl::StatusOr<int64_t> Updater::Rollback(int64_t version) {
     }
     IMPRINT_RETURN_IF_ERROR(known);
   }
-  absl::MutexLock serial(&rollback_mutex_);
+  absl::MutexLock serial(&switch_mutex_);
   {
     absl::MutexLock lock(&mutex_);
-    ++rollbacks_waiting_;
+    ++switches_waiting_;
     interrupt_ = true;
     mutex_.Await(absl::Condition(+[](Updater* updater) { return !updater->busy_; }, this));
   }
@@ -220,7 +362,8 @@ absl::StatusOr<int64_t> Updater::Rollback(int64_t version) {
   {
     absl::MutexLock lock(&mutex_);
     sweep_ = true;
-    --rollbacks_waiting_;
+    reload_ |= awaiting_.has_value();  // it followed another version
+    --switches_waiting_;
   }
   waker_->Wake();
   if (!status.ok()) return status;

@@ -6,8 +6,10 @@
 // States of a job and legal transitions, each durable before the next phase begins:
 //   PLANNED -> TRAINING -> GATING -> PUBLISHING -> COMMITTED
 //   GATING -> REJECTED;  any of the first four -> FAILED | CANCELLED
+//   PUBLISHING -> AWAITING_APPROVAL -> COMMITTED | REJECTED | CANCELLED
 //   TRAINING, GATING, PUBLISHING -> PLANNED   begun again: after a crash, a stop, a
 //                                             rollback, or an error that may pass
+//   AWAITING_APPROVAL -> PLANNED              its version cannot be published any more
 // A job that begins again has the same id, version number and experiences, less those that
 // are not READY any more, and attempt + 1. Computed at least once, committed exactly once.
 //
@@ -19,6 +21,13 @@
 //
 // A cancelled job's experiences become HELD: if they stayed READY, the scheduler would plan
 // them again at once.
+//
+// Where versions are approved by hand, one that passed the gate is stored but not committed, and
+// no other job starts until Approve commits it, from its files, or Drop ends its job and makes
+// its experiences HELD. It takes no memory meanwhile, and a restart changes nothing. After a
+// rollback, or when something is forgotten that it contains or that the current version does, it
+// is deleted and its job begins again. A REBUILD that only leaves out what was forgotten waits
+// for nobody: all that it contains was approved before.
 //
 // A REBUILD makes the current version again from an older one, its anchor, and the stored
 // targets; what the anchor lacks is trained in one job, so that no version in between is ever
@@ -45,6 +54,7 @@
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
@@ -86,12 +96,22 @@ class Updater {
 
   // Trains all that is accepted by now without waiting for count or age; experiences still
   // in generation are waited for, so that they share a job. Gives the highest sequence
-  // covered. Forgotten at a restart. FAILED_PRECONDITION while paused or stopped.
+  // covered. Forgotten at a restart. FAILED_PRECONDITION while paused or stopped, or while a job
+  // awaits approval.
   absl::StatusOr<int64_t> RunNow();
   // Ends a job at its next step, or before it begins; its experiences become HELD. A job that
   // is being committed may be COMMITTED all the same. NOT_FOUND; FAILED_PRECONDITION when it
   // is over.
   absl::Status Cancel(int64_t job);
+  // Commits the version of a job that awaits approval; it is current when this returns OK.
+  // NOT_FOUND; FAILED_PRECONDITION when the job does not await approval; ABORTED or DATA_LOSS
+  // when its version cannot be published: it begins again. Other errors are the store's, and
+  // the job's row tells what came of it.
+  absl::Status Approve(int64_t job);
+  // Ends a job that awaits approval; its experiences become HELD. Errors as Approve's first two.
+  absl::Status Drop(int64_t job);
+  // The job that awaits approval.
+  std::optional<int64_t> awaiting_approval() const;
   // Durable switch to another version; a job in flight is interrupted first and begins again
   // on the new one. Blocks until then (up to a training step, and the loading of the
   // version). Gives how many experiences became HELD. Errors as VersionManager::Rollback.
@@ -119,7 +139,7 @@ class Updater {
   };
   // Plans a REBUILD, or only says what it would cost. `anchor` nullopt: the newest version that
   // carries little drift. NOT_FOUND: no such anchor; FAILED_PRECONDITION: it does not fit, or
-  // there is nothing to rebuild, or updates are paused or stand still.
+  // there is nothing to rebuild, or as RunNow.
   absl::StatusOr<PlannedRebuild> Rebuild(std::optional<int64_t> anchor, bool dry_run);
 
   struct Running {
@@ -137,7 +157,7 @@ class Updater {
   void Loop();
   // Does one piece of work, or none; gives how long to wait when nothing happens.
   absl::Duration Turn() ABSL_LOCKS_EXCLUDED(mutex_);
-  // FAILED_PRECONDITION while paused or stopped.
+  // FAILED_PRECONDITION while paused or stopped, or while a job awaits approval.
   absl::Status CheckRuns() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Claims the thread's turn: false while a rollback or a retry is waited for, with how long.
   bool BeginTurn(absl::Duration& wait) ABSL_LOCKS_EXCLUDED(mutex_);
@@ -150,6 +170,17 @@ class Updater {
   // Decides what becomes of a job after a run.
   absl::Status Finish(store::JobRecord& job, const RunResult& result);
   absl::Status CancelJob(store::JobRecord& job);
+  // Runs `act` on the job that awaits approval, when the thread is in no turn.
+  absl::Status Decide(int64_t job, absl::FunctionRef<absl::Status(store::JobRecord&)> act)
+      ABSL_LOCKS_EXCLUDED(mutex_);
+  absl::Status Publish(store::JobRecord& job) ABSL_LOCKS_EXCLUDED(mutex_);
+  // Ends it by `end`, and deletes what it made.
+  absl::Status EndAwaiting(store::JobRecord& job, absl::FunctionRef<absl::Status()> end)
+      ABSL_LOCKS_EXCLUDED(mutex_);
+  // Puts it back to begin again; what it made is deleted first.
+  absl::Status Withdraw(store::JobRecord& job, const std::string& reason)
+      ABSL_LOCKS_EXCLUDED(mutex_);
+  void SetAwaiting(std::optional<store::JobRecord> job) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Ends a job that cannot be integrated; gives those that come in its place.
   absl::StatusOr<std::vector<store::JobRecord>> EndUnfit(store::JobRecord& job,
                                                          store::StoredJobState state,
@@ -204,7 +235,7 @@ class Updater {
 
   // One durable command of a kind after another.
   absl::Mutex pause_mutex_ ABSL_ACQUIRED_BEFORE(mutex_);
-  absl::Mutex rollback_mutex_ ABSL_ACQUIRED_BEFORE(mutex_);
+  absl::Mutex switch_mutex_ ABSL_ACQUIRED_BEFORE(mutex_);
   // Held while jobs are planned into the queue, or read into it from the store.
   absl::Mutex plan_mutex_ ABSL_ACQUIRED_BEFORE(mutex_);
 
@@ -214,20 +245,22 @@ class Updater {
   mutable absl::Mutex mutex_;
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
   bool paused_ ABSL_GUARDED_BY(mutex_) = false;
-  // The thread is in a turn; a rollback waits until it is not.
+  // The thread is in a turn; a rollback, or what becomes of a job that awaits approval, waits
+  // until it is not.
   bool busy_ ABSL_GUARDED_BY(mutex_) = false;
   // What is in memory may not be what the store says.
   bool reload_ ABSL_GUARDED_BY(mutex_) = false;
   // What follows from forgetting is to be looked after.
   bool sweep_ ABSL_GUARDED_BY(mutex_) = true;
   bool sweeping_ ABSL_GUARDED_BY(mutex_) = false;
-  int rollbacks_waiting_ ABSL_GUARDED_BY(mutex_) = 0;
+  int switches_waiting_ ABSL_GUARDED_BY(mutex_) = 0;
   bool cancel_running_ ABSL_GUARDED_BY(mutex_) = false;
   int64_t run_until_ ABSL_GUARDED_BY(mutex_) = 0;
   std::string stopped_reason_ ABSL_GUARDED_BY(mutex_);
   absl::Duration backoff_ ABSL_GUARDED_BY(mutex_) = absl::ZeroDuration();
   absl::Time retry_at_ ABSL_GUARDED_BY(mutex_) = absl::InfinitePast();
   std::optional<Running> running_ ABSL_GUARDED_BY(mutex_);
+  std::optional<store::JobRecord> awaiting_ ABSL_GUARDED_BY(mutex_);
   // PLANNED jobs, which run before anything new is planned.
   std::deque<store::JobRecord> queue_ ABSL_GUARDED_BY(mutex_);
 

@@ -50,6 +50,8 @@ struct UpdaterDeps {
   RebuildOptions rebuild;
   metrics::UpdateMetrics* metrics;
   const Clock* clock;
+  // A version that passed the gate waits for Updater::Approve (--publish.approval=manual).
+  bool manual_approval = false;
   // How an adapter is trained; empty: by `distiller`.
   TrainFn train = {};
 };

@@ -128,6 +128,16 @@ absl::Status Updater::Sweep() {
     IMPRINT_ASSIGN_OR_RETURN(const auto probes, deps_.store->GetProbes(sequence));
     if (!probes.empty()) with_probes.push_back(sequence);
   }
+  // Before a tombstone is closed: its candidate may hold what was forgotten.
+  std::optional<store::JobRecord> awaiting;
+  {
+    absl::MutexLock lock(&mutex_);
+    awaiting = awaiting_;
+  }
+  if (awaiting.has_value() && (rebuild_due_ || HasAny(*awaiting, forgotten))) {
+    spdlog::info("jobs/{} begins again: something was forgotten", awaiting->id());
+    IMPRINT_RETURN_IF_ERROR(Withdraw(*awaiting, "something was forgotten"));
+  }
   const absl::Status dropped =
       deps_.store->Transact([&](store::Transaction& transaction) -> absl::Status {
         for (const int64_t sequence : with_probes) {

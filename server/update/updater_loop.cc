@@ -60,7 +60,7 @@ absl::Duration Updater::Turn() {
 
 bool Updater::BeginTurn(absl::Duration& wait) {
   absl::MutexLock lock(&mutex_);
-  if (stopping_ || rollbacks_waiting_ > 0) return false;
+  if (stopping_ || switches_waiting_ > 0) return false;
   const absl::Duration until_retry = retry_at_ - deps_.clock->Now();
   if (until_retry > absl::ZeroDuration()) {
     wait = until_retry;
@@ -102,6 +102,7 @@ absl::Status Updater::Reload(bool starting) {
   absl::MutexLock planning(&plan_mutex_);
   IMPRINT_ASSIGN_OR_RETURN(std::vector<store::JobRecord> unfinished, ledger_.Unfinished());
   std::deque<store::JobRecord> queue;
+  std::optional<store::JobRecord> awaiting;
   for (store::JobRecord& job : unfinished) {
     const absl::Status committed = deps_.store->GetVersion(job.version()).status();
     if (!committed.ok() && !absl::IsNotFound(committed)) return committed;
@@ -116,9 +117,15 @@ absl::Status Updater::Reload(bool starting) {
       IMPRINT_RETURN_IF_ERROR(CancelJob(job));
       continue;
     }
+    const bool awaits = job.state() == store::STORED_JOB_STATE_AWAITING_APPROVAL;
+    if (awaits && job.replaces_version() == current->number) {
+      awaiting = std::move(job);
+      continue;
+    }
+    if (awaits) IMPRINT_RETURN_IF_ERROR(deps_.versions->Discard(job.version()));
     if (job.state() != store::STORED_JOB_STATE_PLANNED) {
       // A stop puts its job back to PLANNED; so this one was in a crash.
-      if (starting) job.set_crashes(job.crashes() + 1);
+      if (starting && !awaits) job.set_crashes(job.crashes() + 1);
       if (job.crashes() >= kMaxCrashes) {
         IMPRINT_ASSIGN_OR_RETURN(
             const std::vector<store::JobRecord> halves,
@@ -134,6 +141,7 @@ absl::Status Updater::Reload(bool starting) {
   }
   absl::MutexLock lock(&mutex_);
   queue_ = std::move(queue);
+  SetAwaiting(std::move(awaiting));
   sweep_ = true;
   return absl::OkStatus();
 }
@@ -143,8 +151,10 @@ std::optional<store::JobRecord> Updater::TakeQueued() {
   auto next = queue_.begin();
   if (rebuild_due_) {
     // Any REBUILD leaves out what was forgotten; nothing else can be published before one.
-    next = std::find_if(next, queue_.end(), [](const store::JobRecord& job) {
-      return job.kind() == store::STORED_JOB_KIND_REBUILD;
+    // Where a version is approved by hand, only one without anything new waits for nobody.
+    next = std::find_if(next, queue_.end(), [this](const store::JobRecord& job) {
+      return job.kind() == store::STORED_JOB_KIND_REBUILD &&
+             (!deps_.manual_approval || job.sequences().empty());
     });
   }
   if (next == queue_.end()) return std::nullopt;
@@ -160,6 +170,7 @@ void Updater::SetRunning(const store::JobRecord& job) {
 }
 
 absl::StatusOr<std::optional<store::JobRecord>> Updater::NextJob(absl::Duration& wait) {
+  if (awaiting_approval().has_value()) return std::nullopt;
   // From here on it is found as the running one.
   if (std::optional<store::JobRecord> queued = TakeQueued(); queued.has_value()) return queued;
   store::JobRecord wanted;
@@ -233,12 +244,15 @@ absl::Status Updater::Finish(store::JobRecord& job, const RunResult& result) {
     cancelled = cancel_running_;
     running_.reset();  // too late to be cancelled as the running one
     sweep_ = true;     // the version before it may go, or the one that was not committed
+    if (result.end == RunEnd::kAwaitsApproval && !cancelled) SetAwaiting(job);
     if (result.end != RunEnd::kServerFault && result.end != RunEnd::kFailedOnce) {
       backoff_ = absl::ZeroDuration();
     }
   }
   if (result.end == RunEnd::kInterrupted) {
     spdlog::info("jobs/{} is interrupted: {}", job.id(), result.message);
+  } else if (result.end == RunEnd::kAwaitsApproval) {
+    spdlog::info("jobs/{} awaits approval", job.id());
   } else if (result.end != RunEnd::kCommitted) {
     spdlog::warn("jobs/{}: {}", job.id(), result.message);
   }
@@ -250,6 +264,9 @@ absl::Status Updater::Finish(store::JobRecord& job, const RunResult& result) {
     case RunEnd::kCommitted:
       failures_.erase(job.id());
       Count("committed");
+      return absl::OkStatus();
+    case RunEnd::kAwaitsApproval:
+      failures_.erase(job.id());
       return absl::OkStatus();
     case RunEnd::kNothingLeft:
       IMPRINT_RETURN_IF_ERROR(
@@ -291,7 +308,9 @@ absl::Status Updater::Finish(store::JobRecord& job, const RunResult& result) {
 }
 
 absl::Status Updater::CancelJob(store::JobRecord& job) {
+  const bool stored = job.state() == store::STORED_JOB_STATE_AWAITING_APPROVAL;
   IMPRINT_RETURN_IF_ERROR(ledger_.Cancel(job));
+  if (stored) IMPRINT_RETURN_IF_ERROR(deps_.versions->Discard(job.version()));
   to_cancel_.erase(job.id());
   failures_.erase(job.id());
   Count("cancelled");

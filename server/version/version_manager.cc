@@ -26,6 +26,25 @@ absl::Status Dropped(int64_t number, bool holds_forgotten, int keep) {
                    " (--version.keep)"));
 }
 
+// Jobs read for the one that awaits approval. It is among the newest: none starts while it does.
+constexpr int kJobsRead = 4096;
+constexpr int kPage = 512;
+
+// The number of its version; 0: no job does.
+absl::StatusOr<int64_t> AwaitingApproval(const store::Store& store) {
+  int64_t before = 0;
+  for (int read = 0; read < kJobsRead; read += kPage) {
+    IMPRINT_ASSIGN_OR_RETURN(const std::vector<store::JobRecord> page,
+                             store.ListJobs(before, kPage));
+    for (const store::JobRecord& job : page) {
+      if (job.state() == store::STORED_JOB_STATE_AWAITING_APPROVAL) return job.version();
+    }
+    if (page.size() < kPage) break;
+    before = page.back().id();
+  }
+  return 0;
+}
+
 }  // namespace
 
 VersionManager::VersionManager(store::Store* store, std::shared_ptr<const model::Weights> base,
@@ -59,6 +78,8 @@ absl::Status VersionManager::RemoveOrphans() {
   for (const store::VersionRecord& row : rows) {
     if (!row.dropped()) stored.insert(row.number());
   }
+  IMPRINT_ASSIGN_OR_RETURN(const int64_t awaiting, AwaitingApproval(*store_));
+  if (awaiting != 0) stored.insert(awaiting);
   return files_.Prepare([&stored](int64_t number) { return stored.contains(number); });
 }
 
@@ -173,6 +194,20 @@ absl::StatusOr<int64_t> VersionManager::Save(const Version& candidate) {
   if (!absl::IsNotFound(row.status())) return row.status();
   const SharedVersion parent = FindLive(candidate.parent);
   return files_.Write(candidate, parent.get());
+}
+
+absl::StatusOr<VersionManager::SharedVersion> VersionManager::LoadCandidate(int64_t number,
+                                                                            int64_t parent) const {
+  IMPRINT_ASSIGN_OR_RETURN(auto deltas,
+                           files_.Read(number, base_->weights->config, base_->weights->placement));
+  return MakeCandidate(number, parent, std::move(deltas));
+}
+
+absl::Status VersionManager::Discard(int64_t number) {
+  absl::MutexLock switching(&switch_mutex_);
+  const absl::Status committed = store_->GetVersion(number).status();
+  if (!absl::IsNotFound(committed)) return committed;
+  return files_.Remove(number);
 }
 
 absl::Status VersionManager::Commit(const SharedVersion& candidate, int64_t expected_current,

@@ -13,7 +13,8 @@
 //   manifest.json           written last: format version, fingerprints, parent, deltas
 //                           with rank, scale and the SHA-256 of each tensor
 // A directory is written as <number>.tmp, synced, renamed, and its parent synced. One
-// without a committed row is an orphan, and is removed at start or between two jobs.
+// without a committed row is an orphan, and is removed at start or between two jobs, unless the job
+// that made it awaits approval.
 
 #ifndef IMPRINT_SERVER_VERSION_VERSION_MANAGER_H_
 #define IMPRINT_SERVER_VERSION_VERSION_MANAGER_H_
@@ -87,6 +88,11 @@ class VersionManager {
   // Writes the candidate's directory durably; gives its size in bytes. Repeatable: an
   // older attempt's directory is replaced. ALREADY_EXISTS when the number is committed.
   absl::StatusOr<int64_t> Save(const Version& candidate) ABSL_LOCKS_EXCLUDED(switch_mutex_);
+  // A saved candidate, read from its files and merged. DATA_LOSS when they are broken;
+  // RESOURCE_EXHAUSTED: out of memory.
+  absl::StatusOr<SharedVersion> LoadCandidate(int64_t number, int64_t parent) const;
+  // Deletes the directory of a saved candidate that will not be committed.
+  absl::Status Discard(int64_t number) ABSL_LOCKS_EXCLUDED(switch_mutex_);
   // Commits a saved candidate: its row, current = its number and whatever `stage` adds
   // (the job's row, its experiences) in one synced batch, valid only while current is
   // still `expected_current` (else ABORTED), then switches the pointer. A version that was

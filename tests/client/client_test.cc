@@ -65,6 +65,10 @@ TEST(AwaitIntegrated, EndsWhereItWillNotArrive) {
   EXPECT_THAT(aside.error_message(), HasSubstr("the gate said no"));
   EXPECT_EQ(wait("experiences/2", absl::ZeroDuration()).error_code(),
             grpc::StatusCode::DEADLINE_EXCEEDED);
+  server.world().status.set_job_awaiting_approval("jobs/3");
+  const grpc::Status awaits = wait("experiences/2", absl::Minutes(1));
+  EXPECT_EQ(awaits.error_code(), grpc::StatusCode::FAILED_PRECONDITION);
+  EXPECT_THAT(awaits.error_message(), HasSubstr("jobs/3 awaits approval"));
   server.world().status.set_updates_paused(true);
   EXPECT_THAT(wait("experiences/2", absl::Minutes(1)).error_message(), HasSubstr("paused"));
 }

@@ -56,6 +56,12 @@ TEST_F(StandstillTest, ARunningJobEndsAsPlannedDuringAPause) {
   EXPECT_EQ(LookFor(100, status), "");
 }
 
+TEST_F(StandstillTest, AJobThatAwaitsApprovalEndsTheWaitAtOnce) {
+  v1::GetStatusResponse status;
+  status.set_job_awaiting_approval("jobs/3");
+  EXPECT_THAT(Look(status), HasSubstr("imprint updates approve jobs/3"));
+}
+
 TEST_F(StandstillTest, MustLast) {
   EXPECT_EQ(LookFor(60, Stopped()), "");
   EXPECT_EQ(Look(Stopped()), "updates stand still: no space left");

@@ -99,6 +99,7 @@ class Server {
                      .rebuild = rebuild_,
                      .metrics = metrics_.update(),
                      .clock = clock_,
+                     .manual_approval = manual_approval_,
                      .train =
                          [this](const model::Adapter* start, const DistillInput& input,
                                 const std::function<void(const DistillProgress&)>& progress,
@@ -198,6 +199,7 @@ class Server {
   SchedulerOptions options_;
   RebuildOptions rebuild_;
   int min_replay_ = 0;
+  bool manual_approval_ = false;
   Listener on_job;  // set before Start
   metrics::Metrics metrics_;
   fakes::FakeEngine engine_{fakes::LogProbOfKnowledge};

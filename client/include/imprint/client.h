@@ -75,8 +75,8 @@ grpc::Status Ask(Client& client, const v1::QueryRequest& request, Answer& answer
 
 // Waits until the experience of that name is INTEGRATED, and puts its last state, without its
 // content, into `experience`. FAILED_PRECONDITION when it gets there by itself no more: it was
-// set aside (HELD, QUARANTINED, FORGOTTEN), or updates are paused. DEADLINE_EXCEEDED after
-// `timeout`. Other errors are the server's.
+// set aside (HELD, QUARANTINED, FORGOTTEN), updates are paused, or a job awaits approval.
+// DEADLINE_EXCEEDED after `timeout`. Other errors are the server's.
 grpc::Status AwaitIntegrated(Client& client, absl::Duration timeout, v1::Experience& experience);
 
 // What a failed call says to a person: the server's message, the field that was wrong, when

@@ -75,6 +75,12 @@ def test_a_pause_ends_a_wait_at_once():
     assert "paused" in standstill.observe(0, paused)
 
 
+def test_a_job_that_awaits_approval_ends_a_wait_at_once():
+    standstill = Standstill(patience=60)
+    awaiting = to_status(status(job_awaiting_approval="jobs/3"))
+    assert "updates.approve('jobs/3')" in standstill.observe(0, awaiting)
+
+
 def test_a_standstill_ends_a_wait_when_it_lasted():
     standstill = Standstill(patience=60)
     stopped = to_status(status(**DISK_FULL))
@@ -184,6 +190,16 @@ def test_a_job_that_ends_badly():
     with pytest.raises(JobFailedError, match="jobs/4 is rejected: retention") as caught:
         script.run(script.waiter.wait_for_job("jobs/4", Wait(script.caller, None)))
     assert caught.value.job.name == "jobs/4"
+
+
+def test_forgetting_waits_for_no_approval():
+    looks = [
+        status(job_awaiting_approval="jobs/3", forgotten_in_weights=1),
+        status(job_awaiting_approval="jobs/3"),
+    ]
+    script = Script(GetStatus=lambda: looks.pop(0))
+    script.run(script.waiter.wait_forgotten(Wait(script.caller, None)))
+    assert looks == []
 
 
 def test_forgetting_waits_for_files_while_updates_are_paused():

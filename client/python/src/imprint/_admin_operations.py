@@ -55,6 +55,16 @@ class AdminOperations:
     def resume(self, timeout: float | None) -> Plan[None]:
         yield from self._caller.call(_rpc.RESUME_UPDATES, admin.ResumeUpdatesRequest(), timeout)
 
+    def approve(self, job: JobLike, timeout: float | None) -> Plan[Job]:
+        request = admin.ApproveJobRequest(name=resource_name("jobs", job))
+        response = yield from self._caller.call(_rpc.APPROVE_JOB, request, timeout)
+        return to_job(response.job)
+
+    def drop(self, job: JobLike, timeout: float | None) -> Plan[Job]:
+        request = admin.DropJobRequest(name=resource_name("jobs", job))
+        response = yield from self._caller.call(_rpc.DROP_JOB, request, timeout)
+        return to_job(response.job)
+
     def rebuild(
         self,
         anchor: VersionLike | None,

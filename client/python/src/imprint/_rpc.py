@@ -95,6 +95,8 @@ GET_STATUS = Rpc(
 LIST_JOBS = Rpc(_ADMIN, "ListJobs", admin.ListJobsRequest, admin.ListJobsResponse, repeatable=True)
 GET_JOB = Rpc(_ADMIN, "GetJob", admin.GetJobRequest, admin.GetJobResponse, repeatable=True)
 CANCEL_JOB = Rpc(_ADMIN, "CancelJob", admin.CancelJobRequest, admin.CancelJobResponse)
+APPROVE_JOB = Rpc(_ADMIN, "ApproveJob", admin.ApproveJobRequest, admin.ApproveJobResponse)
+DROP_JOB = Rpc(_ADMIN, "DropJob", admin.DropJobRequest, admin.DropJobResponse)
 PAUSE_UPDATES = Rpc(
     _ADMIN, "PauseUpdates", admin.PauseUpdatesRequest, admin.PauseUpdatesResponse, repeatable=True
 )

@@ -12,9 +12,9 @@ PATIENCE_SECONDS = 60.0
 class Standstill:
     """Looks at the server while something is waited for.
 
-    A pause is somebody's wish and ends a wait at once. A standstill is trouble that the
-    server gets over by itself as a rule (a full disk, a busy engine): it ends a wait when it
-    lasted, with nothing moving in between.
+    A pause is somebody's wish and ends a wait at once, as does a job that awaits approval. A
+    standstill is trouble that the server gets over by itself as a rule (a full disk, a busy
+    engine): it ends a wait when it lasted, with nothing moving in between.
     """
 
     def __init__(self, patience: float = PATIENCE_SECONDS) -> None:
@@ -42,6 +42,9 @@ class Standstill:
             return None
         if status.updates_paused:
             return "updates are paused; updates.resume() lets them go on"
+        if status.job_awaiting_approval:
+            job = status.job_awaiting_approval
+            return f"{job} awaits approval; updates.approve({job!r}) publishes it"
         if not standing or self._stood < self._patience:
             return None
         if status.updates_stopped_reason:

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Sequence
 from typing import Literal, NoReturn
@@ -175,6 +176,8 @@ class Waiter:
             if in_weights == 0 and not status.forgotten_in_files:
                 return
             if in_weights > 0:  # files are cleaned without an update
+                # No approval is waited for to forget.
+                status = dataclasses.replace(status, job_awaiting_approval="")
                 reason = standstill.observe(self._caller.clock(), status)
                 if reason is not None:
                     raise UpdatesStoppedError(

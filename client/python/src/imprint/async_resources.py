@@ -97,6 +97,14 @@ class AsyncUpdates:
         """See Updates.resume."""
         await self._transport.run(self._admin.resume(timeout))
 
+    async def approve(self, job: JobLike, *, timeout: float | None = None) -> Job:
+        """See Updates.approve."""
+        return await self._transport.run(self._admin.approve(job, timeout))
+
+    async def drop(self, job: JobLike, *, timeout: float | None = None) -> Job:
+        """See Updates.drop."""
+        return await self._transport.run(self._admin.drop(job, timeout))
+
     async def rebuild(
         self,
         anchor: VersionLike | None = None,

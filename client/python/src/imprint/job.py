@@ -15,7 +15,10 @@ from imprint.v1 import admin_service_pb2
 
 
 class JobState(str, Enum):
-    """PLANNED -> TRAINING -> GATING -> PUBLISHING -> COMMITTED, or over without a version."""
+    """PLANNED -> TRAINING -> GATING -> PUBLISHING -> COMMITTED, or over without a version.
+
+    AWAITING_APPROVAL comes before COMMITTED where versions are approved by hand.
+    """
 
     UNSPECIFIED = "unspecified"
     PLANNED = "planned"
@@ -26,6 +29,7 @@ class JobState(str, Enum):
     REJECTED = "rejected"
     FAILED = "failed"
     CANCELLED = "cancelled"
+    AWAITING_APPROVAL = "awaiting_approval"
 
     @property
     def over(self) -> bool:

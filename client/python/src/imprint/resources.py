@@ -109,6 +109,17 @@ class Updates:
         """Goes on, and tries at once what stands still."""
         self._transport.run(self._admin.resume(timeout))
 
+    def approve(self, job: JobLike, *, timeout: float | None = None) -> Job:
+        """Publishes what a job made, where the server waits for that; its version is current.
+
+        FailedPreconditionError: the job does not await approval (--publish.approval=manual).
+        """
+        return self._transport.run(self._admin.approve(job, timeout))
+
+    def drop(self, job: JobLike, *, timeout: float | None = None) -> Job:
+        """Does not publish it: the job is rejected, its experiences are held until released."""
+        return self._transport.run(self._admin.drop(job, timeout))
+
     def rebuild(
         self,
         anchor: VersionLike | None = None,

@@ -19,10 +19,12 @@ class Status:
 
     `version` is the current one's number; `live_versions` are those that can be asked.
     `updates_stopped_reason`: why updates stand still without a pause; empty when they do not.
-    `running_job`: the name of the job that runs; empty when none does. `experiences` counts
-    them by state. `oldest_waiting_seconds`: the age of the oldest that is not in the weights
-    and on its way; None where there is none. `forgotten_in_weights`, `forgotten_in_files`:
-    what forgetting has not finished with. The tokens are those of queries since the start.
+    `running_job`: the name of the job that runs; empty when none does. `job_awaiting_approval`:
+    of the one that waits for updates.approve or .drop, before which no other starts.
+    `experiences` counts them by state. `oldest_waiting_seconds`: the age of the oldest that is
+    not in the weights and on its way; None where there is none. `forgotten_in_weights`,
+    `forgotten_in_files`: what forgetting has not finished with. The tokens are those of queries
+    since the start.
     """
 
     version: int
@@ -30,6 +32,7 @@ class Status:
     updates_paused: bool
     updates_stopped_reason: str
     running_job: str
+    job_awaiting_approval: str
     experiences: Mapping[State, int]
     last_sequence: int
     oldest_waiting_seconds: float | None
@@ -56,6 +59,7 @@ def to_status(proto: admin_service_pb2.GetStatusResponse) -> Status:
         updates_paused=proto.updates_paused,
         updates_stopped_reason=proto.updates_stopped_reason,
         running_job=proto.running_job,
+        job_awaiting_approval=proto.job_awaiting_approval,
         experiences=counts,
         last_sequence=proto.last_sequence,
         oldest_waiting_seconds=seconds_of(proto, "oldest_waiting_age"),

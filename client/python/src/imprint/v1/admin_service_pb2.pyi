@@ -22,6 +22,7 @@ class JobState(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     JOB_STATE_REJECTED: _ClassVar[JobState]
     JOB_STATE_FAILED: _ClassVar[JobState]
     JOB_STATE_CANCELLED: _ClassVar[JobState]
+    JOB_STATE_AWAITING_APPROVAL: _ClassVar[JobState]
 
 class JobKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -51,6 +52,7 @@ JOB_STATE_COMMITTED: JobState
 JOB_STATE_REJECTED: JobState
 JOB_STATE_FAILED: JobState
 JOB_STATE_CANCELLED: JobState
+JOB_STATE_AWAITING_APPROVAL: JobState
 JOB_KIND_UNSPECIFIED: JobKind
 JOB_KIND_UPDATE: JobKind
 JOB_KIND_REBUILD: JobKind
@@ -68,7 +70,7 @@ class GetStatusRequest(_message.Message):
     def __init__(self) -> None: ...
 
 class GetStatusResponse(_message.Message):
-    __slots__ = ("version", "live_versions", "updates_paused", "updates_stopped_reason", "running_job", "queued", "ready", "training", "held", "quarantined", "integrated", "last_sequence", "oldest_waiting_age", "running_queries", "waiting_queries", "model", "device", "dtype", "server_version", "start_time", "forgotten", "forgotten_in_weights", "forgotten_in_files", "prompt_tokens", "output_tokens")
+    __slots__ = ("version", "live_versions", "updates_paused", "updates_stopped_reason", "running_job", "queued", "ready", "training", "held", "quarantined", "integrated", "last_sequence", "oldest_waiting_age", "running_queries", "waiting_queries", "model", "device", "dtype", "server_version", "start_time", "forgotten", "forgotten_in_weights", "forgotten_in_files", "prompt_tokens", "output_tokens", "job_awaiting_approval")
     VERSION_FIELD_NUMBER: _ClassVar[int]
     LIVE_VERSIONS_FIELD_NUMBER: _ClassVar[int]
     UPDATES_PAUSED_FIELD_NUMBER: _ClassVar[int]
@@ -94,6 +96,7 @@ class GetStatusResponse(_message.Message):
     FORGOTTEN_IN_FILES_FIELD_NUMBER: _ClassVar[int]
     PROMPT_TOKENS_FIELD_NUMBER: _ClassVar[int]
     OUTPUT_TOKENS_FIELD_NUMBER: _ClassVar[int]
+    JOB_AWAITING_APPROVAL_FIELD_NUMBER: _ClassVar[int]
     version: int
     live_versions: _containers.RepeatedScalarFieldContainer[int]
     updates_paused: bool
@@ -119,7 +122,8 @@ class GetStatusResponse(_message.Message):
     forgotten_in_files: bool
     prompt_tokens: int
     output_tokens: int
-    def __init__(self, version: _Optional[int] = ..., live_versions: _Optional[_Iterable[int]] = ..., updates_paused: bool = ..., updates_stopped_reason: _Optional[str] = ..., running_job: _Optional[str] = ..., queued: _Optional[int] = ..., ready: _Optional[int] = ..., training: _Optional[int] = ..., held: _Optional[int] = ..., quarantined: _Optional[int] = ..., integrated: _Optional[int] = ..., last_sequence: _Optional[int] = ..., oldest_waiting_age: _Optional[_Union[_duration_pb2.Duration, _Mapping]] = ..., running_queries: _Optional[int] = ..., waiting_queries: _Optional[int] = ..., model: _Optional[str] = ..., device: _Optional[str] = ..., dtype: _Optional[str] = ..., server_version: _Optional[str] = ..., start_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., forgotten: _Optional[int] = ..., forgotten_in_weights: _Optional[int] = ..., forgotten_in_files: bool = ..., prompt_tokens: _Optional[int] = ..., output_tokens: _Optional[int] = ...) -> None: ...
+    job_awaiting_approval: str
+    def __init__(self, version: _Optional[int] = ..., live_versions: _Optional[_Iterable[int]] = ..., updates_paused: bool = ..., updates_stopped_reason: _Optional[str] = ..., running_job: _Optional[str] = ..., queued: _Optional[int] = ..., ready: _Optional[int] = ..., training: _Optional[int] = ..., held: _Optional[int] = ..., quarantined: _Optional[int] = ..., integrated: _Optional[int] = ..., last_sequence: _Optional[int] = ..., oldest_waiting_age: _Optional[_Union[_duration_pb2.Duration, _Mapping]] = ..., running_queries: _Optional[int] = ..., waiting_queries: _Optional[int] = ..., model: _Optional[str] = ..., device: _Optional[str] = ..., dtype: _Optional[str] = ..., server_version: _Optional[str] = ..., start_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., forgotten: _Optional[int] = ..., forgotten_in_weights: _Optional[int] = ..., forgotten_in_files: bool = ..., prompt_tokens: _Optional[int] = ..., output_tokens: _Optional[int] = ..., job_awaiting_approval: _Optional[str] = ...) -> None: ...
 
 class Job(_message.Message):
     __slots__ = ("name", "state", "state_reason", "parent_version", "version", "experiences", "create_time", "update_time", "attempt", "progress", "report", "kind", "trigger", "rebuilt_experiences", "experience_count", "rebuilt_experience_count")
@@ -283,6 +287,30 @@ class CancelJobRequest(_message.Message):
     def __init__(self, name: _Optional[str] = ...) -> None: ...
 
 class CancelJobResponse(_message.Message):
+    __slots__ = ("job",)
+    JOB_FIELD_NUMBER: _ClassVar[int]
+    job: Job
+    def __init__(self, job: _Optional[_Union[Job, _Mapping]] = ...) -> None: ...
+
+class ApproveJobRequest(_message.Message):
+    __slots__ = ("name",)
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    def __init__(self, name: _Optional[str] = ...) -> None: ...
+
+class ApproveJobResponse(_message.Message):
+    __slots__ = ("job",)
+    JOB_FIELD_NUMBER: _ClassVar[int]
+    job: Job
+    def __init__(self, job: _Optional[_Union[Job, _Mapping]] = ...) -> None: ...
+
+class DropJobRequest(_message.Message):
+    __slots__ = ("name",)
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    def __init__(self, name: _Optional[str] = ...) -> None: ...
+
+class DropJobResponse(_message.Message):
     __slots__ = ("job",)
     JOB_FIELD_NUMBER: _ClassVar[int]
     job: Job

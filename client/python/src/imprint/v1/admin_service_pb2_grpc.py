@@ -37,6 +37,16 @@ class AdminServiceStub(object):
                 request_serializer=imprint_dot_v1_dot_admin__service__pb2.CancelJobRequest.SerializeToString,
                 response_deserializer=imprint_dot_v1_dot_admin__service__pb2.CancelJobResponse.FromString,
                 )
+        self.ApproveJob = channel.unary_unary(
+                '/imprint.v1.AdminService/ApproveJob',
+                request_serializer=imprint_dot_v1_dot_admin__service__pb2.ApproveJobRequest.SerializeToString,
+                response_deserializer=imprint_dot_v1_dot_admin__service__pb2.ApproveJobResponse.FromString,
+                )
+        self.DropJob = channel.unary_unary(
+                '/imprint.v1.AdminService/DropJob',
+                request_serializer=imprint_dot_v1_dot_admin__service__pb2.DropJobRequest.SerializeToString,
+                response_deserializer=imprint_dot_v1_dot_admin__service__pb2.DropJobResponse.FromString,
+                )
         self.PauseUpdates = channel.unary_unary(
                 '/imprint.v1.AdminService/PauseUpdates',
                 request_serializer=imprint_dot_v1_dot_admin__service__pb2.PauseUpdatesRequest.SerializeToString,
@@ -133,6 +143,23 @@ class AdminServiceServicer(object):
 
     def CancelJob(self, request, context):
         """Stops a job at its next step; its experiences become HELD.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ApproveJob(self, request, context):
+        """Publishes the version that a job made and the gate let pass (--publish.approval=manual).
+        Answers when it is current. FAILED_PRECONDITION: the job does not await approval; ABORTED,
+        DATA_LOSS: its version cannot be published as it is, and the job begins again.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DropJob(self, request, context):
+        """Ends a job that awaits approval as REJECTED; its new experiences become HELD.
+        FAILED_PRECONDITION: the job does not await approval.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -259,6 +286,16 @@ def add_AdminServiceServicer_to_server(servicer, server):
                     servicer.CancelJob,
                     request_deserializer=imprint_dot_v1_dot_admin__service__pb2.CancelJobRequest.FromString,
                     response_serializer=imprint_dot_v1_dot_admin__service__pb2.CancelJobResponse.SerializeToString,
+            ),
+            'ApproveJob': grpc.unary_unary_rpc_method_handler(
+                    servicer.ApproveJob,
+                    request_deserializer=imprint_dot_v1_dot_admin__service__pb2.ApproveJobRequest.FromString,
+                    response_serializer=imprint_dot_v1_dot_admin__service__pb2.ApproveJobResponse.SerializeToString,
+            ),
+            'DropJob': grpc.unary_unary_rpc_method_handler(
+                    servicer.DropJob,
+                    request_deserializer=imprint_dot_v1_dot_admin__service__pb2.DropJobRequest.FromString,
+                    response_serializer=imprint_dot_v1_dot_admin__service__pb2.DropJobResponse.SerializeToString,
             ),
             'PauseUpdates': grpc.unary_unary_rpc_method_handler(
                     servicer.PauseUpdates,
@@ -406,6 +443,40 @@ class AdminService(object):
         return grpc.experimental.unary_unary(request, target, '/imprint.v1.AdminService/CancelJob',
             imprint_dot_v1_dot_admin__service__pb2.CancelJobRequest.SerializeToString,
             imprint_dot_v1_dot_admin__service__pb2.CancelJobResponse.FromString,
+            options, channel_credentials,
+            insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
+
+    @staticmethod
+    def ApproveJob(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(request, target, '/imprint.v1.AdminService/ApproveJob',
+            imprint_dot_v1_dot_admin__service__pb2.ApproveJobRequest.SerializeToString,
+            imprint_dot_v1_dot_admin__service__pb2.ApproveJobResponse.FromString,
+            options, channel_credentials,
+            insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
+
+    @staticmethod
+    def DropJob(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(request, target, '/imprint.v1.AdminService/DropJob',
+            imprint_dot_v1_dot_admin__service__pb2.DropJobRequest.SerializeToString,
+            imprint_dot_v1_dot_admin__service__pb2.DropJobResponse.FromString,
             options, channel_credentials,
             insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
 
