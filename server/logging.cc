@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "absl/time/time.h"
+#include "common/log_fields.h"
 #include "grpc/support/log.h"
 #include "nlohmann/json.hpp"
 #include "spdlog/formatter.h"
@@ -19,13 +20,19 @@ namespace {
 class JsonFormatter final : public spdlog::formatter {
  public:
   void format(const spdlog::details::log_msg& message, spdlog::memory_buf_t& out) override {
-    const nlohmann::ordered_json line = {
+    const LineWithFields* fields = CurrentLine();
+    nlohmann::ordered_json line = {
         {"time", absl::FormatTime("%Y-%m-%dT%H:%M:%E6SZ", absl::FromChrono(message.time),
                                   absl::UTCTimeZone())},
         {"level", ToString(spdlog::level::to_string_view(message.level))},
         {"thread", message.thread_id},
-        {"message", ToString(message.payload)},
+        {"message", fields != nullptr ? std::string(fields->message) : ToString(message.payload)},
     };
+    if (fields != nullptr) {
+      for (const auto& [key, value] : fields->fields) {
+        std::visit([&line, &key = key](const auto& known) { line[key] = known; }, value);
+      }
+    }
     const std::string text =
         line.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
     out.append(text.data(), text.data() + text.size());

@@ -58,6 +58,7 @@ grpc::Status RunProbes(const Command& command, const v1::VersionSelector& versio
                        const std::vector<std::string>& experiences,
                        v1::RunProbesResponse& response) {
   grpc::ClientContext context;
+  command.client->PrepareLong(context);
   v1::RunProbesRequest request;
   if (version.has_number()) request.set_version(version.number());
   if (version.has_base()) request.set_version(0);

@@ -82,6 +82,7 @@ v1::ExportVersionRequest MakeRequest(const ExportFlags& flags) {
 int Receive(const Command& command, const v1::ExportVersionRequest& request,
             const fs::path& unfinished, int64_t* bytes) {
   grpc::ClientContext context;
+  command.client->PrepareLong(context);
   const auto reader = command.client->admin().ExportVersion(&context, request);
   FolderWriter writer(unfinished);
   v1::ExportVersionResponse piece;

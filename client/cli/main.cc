@@ -3,10 +3,13 @@
 
 // imprint: the command line of an Imprint server.
 
+#include <algorithm>
 #include <cstdlib>
 #include <memory>
 
 #include "CLI/CLI.hpp"
+#include "absl/strings/ascii.h"
+#include "absl/strings/string_view.h"
 #include "client/cli/command.h"
 #include "client/cli/config_file.h"
 #include "client/cli/help.h"
@@ -61,6 +64,12 @@ void AddVerbs(CLI::App& app, Command& command) {
   AddCompletion(app, command);
 }
 
+// What gRPC sends as metadata.
+bool IsPrintable(absl::string_view text) {
+  return std::all_of(text.begin(), text.end(),
+                     [](char c) { return absl::ascii_isprint(static_cast<unsigned char>(c)); });
+}
+
 int Main(int argc, char** argv) {
   // A string that is not UTF-8 is refused by the server, in words for people.
   google::protobuf::SetLogHandler(nullptr);
@@ -76,6 +85,10 @@ int Main(int argc, char** argv) {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? kOk : kUsage;
+  }
+  // As programs of a traced build hand it down.
+  if (const char* trace = std::getenv("TRACEPARENT"); trace != nullptr && IsPrintable(trace)) {
+    command.options.metadata.emplace_back("traceparent", trace);
   }
   auto client = Client::Make(command.options);
   if (!client.ok()) return Command::Fail(kUsage, client.status().message());

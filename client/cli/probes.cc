@@ -45,6 +45,7 @@ std::string Owner(const v1::Probe& probe) {
 
 int Add(const Command& command, const AddFlags& flags) {
   grpc::ClientContext context;
+  command.client->PrepareLong(context);
   v1::CreateProbeRequest request;
   if (!flags.experience.empty()) {
     request.set_experience(ResourceName("experiences", flags.experience));

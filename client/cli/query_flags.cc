@@ -65,6 +65,7 @@ absl::StatusOr<v1::QueryRequest> MakeQuery(const QueryFlags& flags) {
 grpc::Status StreamQuery(const Command& command, const v1::QueryRequest& request,
                          const std::function<void(const v1::QueryResponse&)>& on_response) {
   grpc::ClientContext context;
+  command.client->PrepareLong(context);
   const auto reader = command.client->imprint().Query(&context, request);
   v1::QueryResponse response;
   while (reader->Read(&response)) on_response(response);

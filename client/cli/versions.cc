@@ -88,6 +88,7 @@ int Show(const Command& command, const std::string& name) {
 
 int Rollback(const Command& command, const std::string& name) {
   grpc::ClientContext context;
+  command.client->PrepareLong(context);
   v1::RollbackVersionRequest request;
   request.set_name(VersionName(name));
   v1::RollbackVersionResponse response;

@@ -12,8 +12,10 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
+#include "common/log_fields.h"
 #include "google/protobuf/stubs/logging.h"
 #include "server/rpc/errors.h"
+#include "server/rpc/request_origin.h"
 #include "spdlog/spdlog.h"
 
 namespace imprint::rpc {
@@ -67,6 +69,14 @@ class CallObserver final : public grpc::experimental::Interceptor {
       : method_(std::move(method)), metrics_(metrics) {}
 
   void Intercept(grpc::experimental::InterceptorBatchMethods* methods) override {
+    if (methods->QueryInterceptionHookPoint(InterceptionHookPoints::POST_RECV_INITIAL_METADATA)) {
+      request_id_ = RequestId(Received(*methods, kRequestIdKey));
+      trace_id_ = TraceId(Received(*methods, kTraceParentKey));
+    }
+    if (methods->QueryInterceptionHookPoint(InterceptionHookPoints::PRE_SEND_INITIAL_METADATA) &&
+        !request_id_.empty()) {
+      methods->GetSendInitialMetadata()->emplace(kRequestIdKey, request_id_);
+    }
     if (methods->QueryInterceptionHookPoint(InterceptionHookPoints::PRE_SEND_STATUS)) {
       grpc::Status status = methods->GetSendStatus();
       // Handlers never answer so: all methods are implemented, all errors have words.
@@ -75,19 +85,37 @@ class CallObserver final : public grpc::experimental::Interceptor {
         status = ToGrpcStatus(UnreadableRequest());
         methods->ModifySendStatus(status);
       }
-      if (metrics_ != nullptr) {
-        metrics_->record(
-            method_, absl::StatusCodeToString(static_cast<absl::StatusCode>(status.error_code())),
-            absl::ToDoubleSeconds(absl::Now() - start_));
-      }
+      Record(absl::StatusCodeToString(static_cast<absl::StatusCode>(status.error_code())));
     }
     methods->Proceed();
   }
 
  private:
+  // Metadata of the caller; empty: there is none of that name.
+  static absl::string_view Received(grpc::experimental::InterceptorBatchMethods& methods,
+                                    const char* key) {
+    const auto* metadata = methods.GetRecvInitialMetadata();
+    if (metadata == nullptr) return {};
+    const auto found = metadata->find(key);
+    if (found == metadata->end()) return {};
+    return {found->second.data(), found->second.size()};
+  }
+
+  void Record(const std::string& code) const {
+    const double seconds = absl::ToDoubleSeconds(absl::Now() - start_);
+    if (metrics_ != nullptr) metrics_->record(method_, code, seconds);
+    if (!spdlog::should_log(spdlog::level::debug)) return;
+    LogFields fields = {
+        {"method", method_}, {"code", code}, {"seconds", seconds}, {"request_id", request_id_}};
+    if (!trace_id_.empty()) fields.emplace_back("trace_id", trace_id_);
+    LogWithFields(spdlog::level::debug, "request", fields);
+  }
+
   const std::string method_;
   metrics::RpcMetrics* const metrics_;
   const absl::Time start_ = absl::Now();
+  std::string request_id_;
+  std::string trace_id_;
 };
 
 }  // namespace

@@ -1,7 +1,7 @@
 // Copyright 2026 The Imprint Authors
 // SPDX-License-Identifier: Apache-2.0
 
-// Sees every call: counts it, and words the errors that gRPC itself makes.
+// Sees every call: counts and logs it, and words the errors that gRPC itself makes.
 
 #ifndef IMPRINT_SERVER_RPC_CALL_OBSERVER_H_
 #define IMPRINT_SERVER_RPC_CALL_OBSERVER_H_
@@ -19,6 +19,9 @@ namespace imprint::rpc {
 // A request that protobuf cannot parse (a string that is not UTF-8, say) never reaches a
 // handler: gRPC answers UNIMPLEMENTED without a word. The observer makes it
 // INVALID_ARGUMENT and names the field, which protobuf tells only its log.
+//
+// Each call is one line of the log, at debug: method, code, seconds, the caller's x-request-id
+// (or one made up), which it gets back as initial metadata, and the trace id of its traceparent.
 class CallObserverFactory final : public grpc::experimental::ServerInterceptorFactoryInterface {
  public:
   // Of these services only: a method that somebody made up is no label of a metric, and is

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "common/log_fields.h"
 #include "common/status_macros.h"
 #include "server/update/rebuild_plan.h"
 #include "server/update/replay.h"
@@ -403,6 +404,9 @@ class JobRun {
     phase_begin_ = now;
     (*job_.mutable_report()->mutable_phase_seconds())[phase] = seconds;
     if (deps_.metrics != nullptr) deps_.metrics->phase_seconds.at(phase)->Observe(seconds);
+    LogWithFields(
+        spdlog::level::info, "job phase",
+        {{"job", absl::StrCat("jobs/", job_.id())}, {"phase", phase}, {"seconds", seconds}});
   }
 
   // The version is durable and current; what follows only makes it known.

@@ -45,12 +45,14 @@ class FakeServer(grpc.GenericRpcHandler):
     """`script` is a list of what to do, a call each: a Refusal, or responses to give before one;
     where one response is wanted, also a Silence.
 
-    Behind its end, every call is answered with an empty response. `calls` are (method, request).
+    Behind its end, every call is answered with an empty response. `calls` are (method, request),
+    `metadata` what came with each.
     """
 
     def __init__(self):
         self.script = []
         self.calls = []
+        self.metadata = []
         self._rpcs = {rpc.path: rpc for rpc in vars(_rpc).values() if isinstance(rpc, _rpc.Rpc)}
         self._server = grpc.server(futures.ThreadPoolExecutor(4), handlers=[self])
         self.address = f"127.0.0.1:{self._server.add_insecure_port('127.0.0.1:0')}"
@@ -60,6 +62,7 @@ class FakeServer(grpc.GenericRpcHandler):
         self._server.stop(None).wait(10)
 
     def service(self, details):
+        self.metadata.append(dict(details.invocation_metadata))
         rpc = self._rpcs[details.method]
         make = (
             grpc.unary_stream_rpc_method_handler

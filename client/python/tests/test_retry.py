@@ -47,6 +47,18 @@ def test_an_injection_is_sent_again_with_the_same_id(fake, retrying):
     assert ids[0]
 
 
+def test_metadata_goes_with_every_attempt(make, fake):
+    ids = iter("abcd")
+    client = make(
+        fake.address, retry=QUICK, metadata=lambda: [("x-request-id", next(ids)), ("b", "c")]
+    )
+    fake.script = [BUSY, BUSY]
+    client.inject("A text.")
+    client.query("A question?")
+    assert [sent["x-request-id"] for sent in fake.metadata] == ["a", "b", "c", "d"]
+    assert {sent["b"] for sent in fake.metadata} == {"c"}
+
+
 def test_attempts_are_bounded(fake, retrying):
     fake.script = [BUSY] * 9
     with pytest.raises(ResourceExhaustedError) as caught:

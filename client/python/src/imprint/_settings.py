@@ -5,20 +5,22 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from importlib import metadata
-from typing import Any
+from importlib import metadata as packages
+from typing import Any, Callable
 
 from imprint.retry import RetryPolicy
 from imprint.tls import Tls
+
+MetadataSource = Callable[[], Iterable[tuple[str, str]]]
 
 
 def package_version() -> str:
     """ "unknown" where the package is used from its sources."""
     try:
-        return metadata.version("imprint-client")
-    except metadata.PackageNotFoundError:
+        return packages.version("imprint-client")
+    except packages.PackageNotFoundError:
         return "unknown"
 
 
@@ -33,6 +35,11 @@ class Settings:
     compute_timeout: float
     retry: RetryPolicy
     channel_options: Sequence[tuple[str, Any]] = field(default=())
+    metadata: MetadataSource | None = None
+
+    def call_metadata(self) -> list[tuple[str, str]] | None:
+        """To be sent with the next call."""
+        return None if self.metadata is None else list(self.metadata())
 
     def options(self) -> list[tuple[str, Any]]:
         """Of a channel. What the caller gives goes last, and wins."""
@@ -56,6 +63,7 @@ def make_settings(
     compute_timeout: float,
     retry: RetryPolicy | None,
     channel_options: Sequence[tuple[str, Any]],
+    metadata: MetadataSource | None = None,
 ) -> Settings:
     """What is None comes from the environment, as the `imprint` program takes it."""
     address = address or os.environ.get("IMPRINT_SERVER") or "127.0.0.1:50051"
@@ -73,4 +81,5 @@ def make_settings(
         compute_timeout=compute_timeout,
         retry=retry or RetryPolicy(),
         channel_options=tuple(channel_options),
+        metadata=metadata,
     )

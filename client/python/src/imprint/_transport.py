@@ -90,7 +90,7 @@ class Transport:
             request_serializer=rpc.request.SerializeToString,
             response_deserializer=rpc.response.FromString,
         )
-        call = method(attempt.request, timeout=timeout)
+        call = method(attempt.request, timeout=timeout, metadata=self._settings.call_metadata())
         if attempt.take is Take.RESPONSE:
             return call
         if attempt.take is Take.ALL:

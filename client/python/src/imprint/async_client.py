@@ -19,7 +19,7 @@ from imprint._requests import (
     score_request,
     score_text_request,
 )
-from imprint._settings import make_settings
+from imprint._settings import MetadataSource, make_settings
 from imprint._waiting import WaitFor
 from imprint.answer import Answer
 from imprint.async_resources import (
@@ -57,9 +57,10 @@ class AsyncClient:
         compute_timeout: float = 600.0,
         retry: RetryPolicy | None = None,
         channel_options: Sequence[tuple[str, Any]] = (),
+        metadata: MetadataSource | None = None,
     ) -> None:
         settings = make_settings(
-            address, admin_address, tls, timeout, compute_timeout, retry, channel_options
+            address, admin_address, tls, timeout, compute_timeout, retry, channel_options, metadata
         )
         self._transport = AsyncTransport(settings)
         self._caller = Caller(settings)

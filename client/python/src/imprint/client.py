@@ -18,7 +18,7 @@ from imprint._requests import (
     score_request,
     score_text_request,
 )
-from imprint._settings import make_settings
+from imprint._settings import MetadataSource, make_settings
 from imprint._transport import Transport
 from imprint._waiting import WaitFor
 from imprint.answer import Answer
@@ -45,6 +45,9 @@ class Client:
     the client's `timeout`, or `compute_timeout` where the model works for it (query, stream,
     score, probes). `float("inf")`: none. See RetryPolicy for what is tried again.
 
+    `metadata` is asked before each attempt of a call what to send with it: pairs such as
+    ("x-request-id", "7") and ("traceparent", "00-..."), which the server's log names.
+
     Every call raises CallError, in one of its subclasses, when it fails, and ValueError for
     arguments that could not be sent. What is wrong with a request otherwise, the server says:
     InvalidArgumentError. A wait raises WaitError; its `wait_timeout` is in seconds, None: none.
@@ -60,9 +63,10 @@ class Client:
         compute_timeout: float = 600.0,
         retry: RetryPolicy | None = None,
         channel_options: Sequence[tuple[str, Any]] = (),
+        metadata: MetadataSource | None = None,
     ) -> None:
         settings = make_settings(
-            address, admin_address, tls, timeout, compute_timeout, retry, channel_options
+            address, admin_address, tls, timeout, compute_timeout, retry, channel_options, metadata
         )
         self._transport = Transport(settings)
         self._caller = Caller(settings)
