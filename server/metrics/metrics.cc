@@ -125,6 +125,8 @@ UpdateMetrics MakeUpdateMetrics(Maker make) {
                                        "Tokens that training computed, prompts included.");
   update.running = make.Gauge("imprint_job_running", "1 while an update job runs.");
   update.paused = make.Gauge("imprint_updates_paused", "1 while updates are paused.");
+  update.stopped = make.Gauge("imprint_updates_stopped",
+                              "1 while updates stand still without a pause: a full disk, say.");
   update.awaiting_approval =
       make.Gauge("imprint_jobs_awaiting_approval",
                  "1 while a job awaits approval; no other starts meanwhile.");

@@ -60,6 +60,7 @@ struct UpdateMetrics {
   prometheus::Counter* trained_tokens;
   prometheus::Gauge* running;
   prometheus::Gauge* paused;
+  prometheus::Gauge* stopped;
   prometheus::Gauge* awaiting_approval;
   prometheus::Gauge* loss;
   // Of the current version's publish. NaN: could not be measured.

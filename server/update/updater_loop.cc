@@ -54,6 +54,8 @@ absl::Duration Updater::Turn() {
   wait = std::min(wait, UntilNextExpiry());
   // An interruption is somebody's wish, not trouble.
   if (!status.ok() && !(absl::IsCancelled(status) && interrupt_)) StandStill(status);
+  // Not before it has gone well: an attempt is no end of the trouble.
+  if (status.ok() && deps_.metrics != nullptr) deps_.metrics->stopped->Set(0);
   EndTurn();
   return status.ok() ? wait : absl::ZeroDuration();
 }
@@ -214,7 +216,10 @@ absl::Status Updater::RunJob(store::JobRecord job) {
   spdlog::info("jobs/{} begins: {} experiences, attempt {}", job.id(), job.sequences_size(),
                job.attempt());
   deps_.log->SetTraining({job.sequences().begin(), job.sequences().end()});
-  if (deps_.metrics != nullptr) deps_.metrics->running->Set(1);
+  if (deps_.metrics != nullptr) {
+    deps_.metrics->running->Set(1);
+    deps_.metrics->stopped->Set(0);
+  }
   const auto advanced = [this](const store::JobRecord& record) {
     absl::MutexLock lock(&mutex_);
     running_->job = record;
@@ -373,6 +378,7 @@ void Updater::StandStill(const absl::Status& status) {
   Postpone();
   reload_ = true;
   stopped_reason_ = std::string(status.message());
+  if (deps_.metrics != nullptr) deps_.metrics->stopped->Set(1);
 }
 
 void Updater::Postpone() {

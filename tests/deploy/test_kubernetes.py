@@ -32,6 +32,7 @@ SWITCHES = {
     "one-port": {"adminService": {"enabled": False}},
     "no-metrics": {"metrics": {"enabled": False}},
     "monitor": {"metrics": {"serviceMonitor": {"enabled": True, "labels": {"release": "p"}}}},
+    "rules": {"metrics": {"prometheusRule": {"enabled": True, "labels": {"release": "p"}}}},
     "tls": {"tls": {"secretName": "imprint-tls"}},
     "tls-alone": {"tls": {"secretName": "imprint-tls"}, "metrics": {"enabled": False}},
     "gpu": {"gpu": {"count": 1, "runtimeClassName": "nvidia"}},
@@ -107,8 +108,8 @@ def test_it_is_valid(name):
     lint = helm("lint", "--strict", CHART, values=SWITCHES[name])
     assert lint.returncode == 0, lint.stdout
     for (kind, _), each in render(SWITCHES[name]).items():
-        if kind == "ServiceMonitor":
-            continue  # of the Prometheus operator; test_prometheus_finds_the_server has it
+        if kind in ("ServiceMonitor", "PrometheusRule"):
+            continue  # of the Prometheus operator; tests of their own have them
         for version in OLDEST_AND_NEWEST:
             kubernetes_validate.validate(each, version, strict=True)
 
@@ -250,6 +251,15 @@ def test_prometheus_finds_the_server():
     assert "metrics" in [port["name"] for port in service["spec"]["ports"]]
     # The job that the alerts know.
     assert service["metadata"]["labels"][monitor["spec"]["jobLabel"]] == "imprint"
+
+
+def test_prometheus_gets_the_alerts():
+    rule = render(SWITCHES["rules"])["PrometheusRule", "imprint"]
+    assert rule["metadata"]["labels"]["release"] == "p"
+    alerts = yaml.safe_load((ROOT / "deploy/prometheus/alerts.yml").read_text())
+    assert rule["spec"]["groups"] == alerts["groups"]
+    for without in ("defaults", "no-metrics"):
+        assert ("PrometheusRule", "imprint") not in render(SWITCHES[without])
 
 
 def test_probes_ask_the_health_service():
