@@ -93,6 +93,7 @@ class StartedServer:
             )
         self._await_listening(port_file)
         ports = json.loads(port_file.read_text())
+        self.pid = self._process.pid
         self.address = f"127.0.0.1:{ports['listen']}"
         self.client = Client(self.address, self._is_alive)
 
