@@ -145,6 +145,7 @@ run_python_tests() {
   run_pytest "Tests of the Python package" client/python/tests pytest-client
   tests/eval/install || true # without its packages no report appears, which is a failure
   run_pytest "Evaluation tests" tests/eval pytest-eval
+  run_pytest "Benchmarks' tests" tests/bench pytest-bench
   run_pytest "Deployment tests" tests/deploy pytest-deploy
 }
 

@@ -13,7 +13,6 @@ import tempfile
 from pathlib import Path
 
 import grpc
-from imprint_eval.server import ServerError
 
 from imprint_bench import machine, transformers_peer
 from imprint_bench.gguf_model import NotConvertibleError
@@ -22,6 +21,7 @@ from imprint_bench.load import LoadError
 from imprint_bench.report import Report
 from imprint_bench.server import BenchError
 from imprint_bench.settings import Settings, parse
+from imprint_eval.server import ServerError
 
 # Those that have no peer, and so no libtorch to ask.
 _WITHOUT_PEERS = ("log", "micro")

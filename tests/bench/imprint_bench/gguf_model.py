@@ -65,9 +65,7 @@ def read_bf16(path: Path) -> Iterator[tuple[str, np.ndarray]]:
         if name == "__metadata__":
             continue
         if entry["dtype"] != "BF16":
-            raise NotConvertibleError(
-                f"{name} is {entry['dtype']}; only bf16 is converted"
-            )
+            raise NotConvertibleError(f"{name} is {entry['dtype']}; only bf16 is converted")
         begin, end = (8 + header_bytes + offset for offset in entry["data_offsets"])
         yield name, content[begin:end].view("<u2").reshape(entry["shape"])
 

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import grpc
+
+from imprint_bench.settings import Settings
 from imprint_eval.client import CALL_SECONDS, Client, JobState, State
 from imprint_eval.server import StartedServer, share_retention_text
 from imprint_eval.stubs import (
@@ -20,8 +22,6 @@ from imprint_eval.stubs import (
     imprint_service_pb2_grpc,
     message_pb2,
 )
-
-from imprint_bench.settings import Settings
 
 JOB_SECONDS = 4 * 3600
 _ENDED = (JobState.JOB_STATE_COMMITTED, JobState.JOB_STATE_REJECTED)

@@ -9,9 +9,7 @@ import random
 from collections.abc import Callable
 from pathlib import Path
 
-_PLACES = (
-    "Harrowmere Brassford Tarsk Quillon Ostrel Vennby Marlock Duskwater Pennard".split()
-)
+_PLACES = "Harrowmere Brassford Tarsk Quillon Ostrel Vennby Marlock Duskwater Pennard".split()
 _NAMES = "Orsa Pavel Mirel Tobin Sanna Quent Idris Wenna Halvor Petra Corin Ylva".split()
 _FAMILIES = "Tindle Ashgrove Verrin Holloway Strake Ombrel Fenwick Lorne Castell Brume".split()
 _THINGS = "clock bridge ferry library windmill lighthouse market tunnel garden tower".split()

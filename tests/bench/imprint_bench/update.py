@@ -232,7 +232,8 @@ def run(settings: Settings, report: Report, folder: Path) -> dict[str, float | N
                 f"efficacy {theirs[0]['efficacy']:.2f} of its adapter, "
                 f"{theirs[0]['imprint_efficacy']:.2f} of Imprint's; the teacher's distributions "
                 f"took it {theirs[0]['teacher_seconds']:.1f} s, which its seconds do not have; "
-                f"{theirs[0]['padded_tokens'] / theirs[0]['tokens']:.2f} times its tokens with padding"
+                f"with padding it went over "
+                f"{theirs[0]['padded_tokens'] / theirs[0]['tokens']:.2f} times its tokens"
             )
         report.note(
             f"context of {context.tokens} tokens: told to known {known:.1f} s, of which "

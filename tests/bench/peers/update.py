@@ -112,25 +112,44 @@ def top_k_kl(logits, ids, teacher):
     return named + rest * (rest.log() - student_rest.log())
 
 
-def loss_of(model, targets, retention, weight):
-    """1 / (1 + weight) over the target tokens, the rest over the retention tokens."""
-    sentences = targets + retention
-    states = target_states(model, sentences, lambda one: one["prompt"])
-    logits = model.lm_head(states)
-    new = sum(len(one["target"]) for one in targets)
-    losses = []
-    for rows, some in ((slice(0, new), targets), (slice(new, None), retention)):
-        if some:
-            ids = torch.cat([one["teacher_ids"] for one in some])
-            teacher = torch.cat([one["teacher"] for one in some])
-            losses.append(top_k_kl(logits[rows], ids, teacher).mean())
-    if len(losses) == 1:
-        return losses[0]
-    return (losses[0] + weight * losses[1]) / (1 + weight)
+def loss_of(model, sentences):
+    """Mean over the target tokens."""
+    logits = model.lm_head(target_states(model, sentences, lambda one: one["prompt"]))
+    ids = torch.cat([one["teacher_ids"] for one in sentences])
+    teacher = torch.cat([one["teacher"] for one in sentences])
+    return top_k_kl(logits, ids, teacher).mean()
+
+
+def backward(model, targets, retention, weight):
+    """1 / (1 + weight) of the gradient from the target tokens, the rest from the retention
+    tokens; each a batch of its own, since their lengths are not alike. Gives the loss."""
+    total = 0.0
+    shares = ((targets, 1 / (1 + weight)), (retention, weight / (1 + weight)))
+    for sentences, share in shares if retention else ((targets, 1.0),):
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            loss = share * loss_of(model, sentences)
+        loss.backward()
+        total += loss.item()
+    return total
+
+
+def length_of(sentence):
+    return len(sentence["prompt"]) + len(sentence["target"]) - 1
+
+
+def padded_length(sentences):
+    return max(map(length_of, sentences)) * len(sentences) if sentences else 0
+
+
+def by_length(sentences, count, chance):
+    """Into `count` batches of sentences of about the same length, in random order."""
+    shuffled = chance.sample(sentences, len(sentences))
+    batches = deal(sorted(shuffled, key=length_of), count)
+    return chance.sample(batches, len(batches))
 
 
 def deal(sentences, count):
-    """Into `count` batches of about as many tokens; within each, lengths are as they come."""
+    """In their order into `count` batches of about as many tokens."""
     tokens = sum(len(one["target"]) for one in sentences)
     batches, filled = [[] for _ in range(count)], 0
     for one in sentences:
@@ -167,25 +186,22 @@ def train(model, job):
     inner = model.get_base_model()
     begin = time.perf_counter()
     while counted["steps"] < job["steps"]:
-        new = deal(chance.sample(targets, len(targets)), job["steps_per_pass"])
+        new = by_length(targets, job["steps_per_pass"], chance)
         kept = deal(drawn(deck, retention, wanted, chance), job["steps_per_pass"])
         for some, old in zip(new, kept, strict=True):
             if not some or counted["steps"] == job["steps"]:
                 continue
             for group in optimizer.param_groups:
                 group["lr"] = learning_rate(job, counted["steps"])
-            with torch.autocast("cpu", dtype=torch.bfloat16):
-                loss = loss_of(inner, some, old, job["retention_weight"])
-            loss.backward()
+            loss = backward(inner, some, old, job["retention_weight"])
             torch.nn.utils.clip_grad_norm_(parameters, 1.0)
             optimizer.step()
             optimizer.zero_grad()
-            lengths = [len(one["prompt"]) + len(one["target"]) - 1 for one in some + old]
             counted["steps"] += 1
-            counted["tokens"] += sum(lengths)
-            counted["padded_tokens"] += max(lengths) * len(lengths)
+            counted["tokens"] += sum(map(length_of, some + old))
+            counted["padded_tokens"] += padded_length(some) + padded_length(old)
             counted["target_tokens"] += sum(len(one["target"]) for one in some)
-    return {"seconds": time.perf_counter() - begin, "loss": loss.item(), **counted}
+    return {"seconds": time.perf_counter() - begin, "loss": loss, **counted}
 
 
 def efficacy(model, probes, base):
