@@ -13,6 +13,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
@@ -28,9 +29,10 @@
 #include "absl/synchronization/notification.h"
 #include "common/clock.h"
 #include "nlohmann/json.hpp"
+#include "rocksdb/env.h"
+#include "rocksdb/file_system.h"
 #include "server/experience/experience_log.h"
 #include "server/store/store.h"
-#include "tests/fakes/faulty_file_system.h"
 
 namespace imprint::experience {
 namespace {
@@ -55,6 +57,49 @@ class Stopwatch {
 
  private:
   const std::chrono::steady_clock::time_point begin_ = std::chrono::steady_clock::now();
+};
+
+// Syncs of write-ahead logs are passed on and counted.
+class CountingFileSystem final : public rocksdb::FileSystemWrapper {
+ public:
+  CountingFileSystem() : FileSystemWrapper(rocksdb::FileSystem::Default()) {}
+
+  const char* Name() const override { return "CountingFileSystem"; }
+
+  int64_t log_syncs() const { return log_syncs_.load(); }
+
+  rocksdb::IOStatus NewWritableFile(const std::string& name, const rocksdb::FileOptions& options,
+                                    std::unique_ptr<rocksdb::FSWritableFile>* file,
+                                    rocksdb::IODebugContext* debug) override {
+    const rocksdb::IOStatus status = target()->NewWritableFile(name, options, file, debug);
+    if (status.ok() && name.ends_with(".log")) {
+      *file = std::make_unique<Log>(std::move(*file), &log_syncs_);
+    }
+    return status;
+  }
+
+ private:
+  class Log final : public rocksdb::FSWritableFileOwnerWrapper {
+   public:
+    Log(std::unique_ptr<rocksdb::FSWritableFile> file, std::atomic<int64_t>* syncs)
+        : FSWritableFileOwnerWrapper(std::move(file)), syncs_(syncs) {}
+
+    rocksdb::IOStatus Sync(const rocksdb::IOOptions& options,
+                           rocksdb::IODebugContext* debug) override {
+      ++*syncs_;
+      return FSWritableFileOwnerWrapper::Sync(options, debug);
+    }
+    rocksdb::IOStatus Fsync(const rocksdb::IOOptions& options,
+                            rocksdb::IODebugContext* debug) override {
+      ++*syncs_;
+      return FSWritableFileOwnerWrapper::Fsync(options, debug);
+    }
+
+   private:
+    std::atomic<int64_t>* const syncs_;
+  };
+
+  std::atomic<int64_t> log_syncs_ = 0;
 };
 
 std::unique_ptr<store::Store> OpenStore(const std::filesystem::path& directory,
@@ -114,8 +159,8 @@ int64_t CallAndWait(ExperienceLog& log, const std::string& text, const Stopwatch
 }
 
 Json Append(const std::filesystem::path& directory, double seconds, size_t callers, size_t bytes) {
-  const auto files = std::make_shared<fakes::FaultyFileSystem>();  // counts syncs
-  const std::unique_ptr<rocksdb::Env> env = fakes::FaultyFileSystem::MakeEnv(files);
+  const auto files = std::make_shared<CountingFileSystem>();
+  const std::unique_ptr<rocksdb::Env> env = rocksdb::NewCompositeEnv(files);
   const std::unique_ptr<store::Store> store = OpenStore(directory, env.get());
   const std::unique_ptr<ExperienceLog> log = OpenLog(store.get());
   const std::string text(bytes, 'x');

@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from imprint_bench.interference import gaps_within, tokens_within
+from imprint_bench.interference import gaps_across, gaps_within, tokens_within
 from imprint_bench.load import (
     Answer,
     LoadError,
@@ -49,6 +49,13 @@ def test_gaps_and_tokens_count_where_they_end():
     answers = two_streams()
     assert gaps_within(answers, 2.0, 4.0) == [1.0, 1.0, 1.0, 1.0]
     assert tokens_within(answers, 4.0, 9.0) == 1
+
+
+def test_a_gap_lies_across_a_moment_give_or_take():
+    answers = [Answer(0.0, [1.0, 2.0, 5.0], [1, 1, 1])]
+    assert gaps_across(answers, moment=3.0, around=0.5) == [3.0]
+    assert gaps_across(answers, moment=2.2, around=0.5) == [1.0, 3.0]
+    assert gaps_across(answers, moment=9.0, around=0.5) == []
 
 
 def test_each_stream_sends_its_requests_one_after_another():

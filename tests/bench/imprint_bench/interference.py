@@ -23,14 +23,31 @@ STREAMS = (1, 4)
 _PROMPT_TOKENS = 128
 _TRIAL_TOKENS = 32
 _LIMIT_SECONDS = 4 * 3600
-# Around the moment when the new version became current, as far as the client can tell it.
-_SWAP_SECONDS = 1.0
+# How exactly the moment is known when the new version became current.
+_SWAP_SECONDS = 0.05
+# So long the streams go on behind it.
+_AFTER_SECONDS = 2.0
 _PERCENTILES = (50, 95, 99)
 
 
 def gaps_within(answers: list[load.Answer], begin: float, end: float) -> list[float]:
     """Seconds between a stream's tokens, of those that arrived in the time."""
     return [seconds for answer in answers for when, seconds in answer.gaps() if begin < when <= end]
+
+
+def gaps_across(answers: list[load.Answer], moment: float, around: float) -> list[float]:
+    """Seconds between a stream's tokens, of those that the moment lies between, give or take."""
+    return [
+        seconds
+        for answer in answers
+        for when, seconds in answer.gaps()
+        if when - seconds <= moment + around and when >= moment - around
+    ]
+
+
+def monotonic_of(timestamp: Any) -> float:
+    """A protobuf Timestamp of this machine's clock on the clock that a load counts with."""
+    return timestamp.ToNanoseconds() / 1e9 - time.time() + time.monotonic()
 
 
 def tokens_within(answers: list[load.Answer], begin: float, end: float) -> int:
@@ -115,12 +132,12 @@ def _together(settings: Settings, told: Told, streams: int) -> dict[str, Any]:
         server.await_job(known, JobState.JOB_STATE_GATING)
         training_end = time.monotonic()
         job = server.await_job(known)
-        swap = time.monotonic()
-        time.sleep(2 * _SWAP_SECONDS)
+        swap = monotonic_of(job.update_time)
+        time.sleep(_AFTER_SECONDS)
         answers = loaded.end()
     idle = gaps_within(answers, idle_begin, idle_end)
     training = gaps_within(answers, training_begin, training_end)
-    swapping = gaps_within(answers, swap - _SWAP_SECONDS, swap + _SWAP_SECONDS)
+    swapping = gaps_across(answers, swap, _SWAP_SECONDS)
     return {
         "idle": idle,
         "training": training,
