@@ -125,7 +125,7 @@ def parse(arguments: list[str] | None = None) -> Settings:
         type=float,
         default=10,
         metavar="S",
-        help="of each load of interference and log; default: %(default)s",
+        help="of each load of interference and log, of twenty parts of micro; default: %(default)s",
     )
     parser.add_argument(
         "--bin_dir",
