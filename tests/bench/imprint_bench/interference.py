@@ -154,7 +154,9 @@ def run(settings: Settings, report: Report, folder: Path) -> dict[str, float | N
     threads, rates = choose(
         settings.threads, lambda threads: _one_rate(settings, folder, text, threads)
     )
-    report.facts(threads=threads, tokens_per_second_by_threads=rates)
+    report.facts(threads=threads)
+    if rates:
+        report.facts(tokens_per_second_by_threads=rates)
     told = Told(settings, folder, threads, (settings.contexts or [1000])[0])
     alone = [_alone(told) for _ in range(settings.repeats)]
     found = {

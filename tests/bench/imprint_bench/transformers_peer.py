@@ -12,7 +12,13 @@ from pathlib import Path
 from typing import Any
 
 PEERS = Path(__file__).resolve().parents[1] / "peers"
-_OFFLINE = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_VERBOSITY": "error", "TQDM_DISABLE": "1"}
+# No look at a hub, and no words on stderr but errors.
+_QUIET = {
+    "HF_HUB_OFFLINE": "1",
+    "PYTHONWARNINGS": "ignore",
+    "TQDM_DISABLE": "1",
+    "TRANSFORMERS_VERBOSITY": "error",
+}
 
 
 class PeerError(Exception):
@@ -24,7 +30,7 @@ def command(program: str, *arguments: object) -> list[str]:
 
 
 def environment() -> dict[str, str]:
-    return {**os.environ, **_OFFLINE}
+    return {**os.environ, **_QUIET}
 
 
 def run_once(program: str, *arguments: object, limit_seconds: float) -> Any:

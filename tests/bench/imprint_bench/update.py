@@ -191,7 +191,8 @@ def run(settings: Settings, report: Report, folder: Path) -> dict[str, float | N
                 settings.threads,
                 lambda threads, c=context: _rate(c.job(threads, _TRIAL_STEPS, False)),
             )
-            report.facts(imprint_steps_per_second_by_threads=rates)
+            if rates:
+                report.facts(imprint_steps_per_second_by_threads=rates)
         first = context.job(ours_threads, settings.max_steps, full=True)
         ours = [first]
         theirs: list[dict[str, Any]] = []
@@ -206,7 +207,8 @@ def run(settings: Settings, report: Report, folder: Path) -> dict[str, float | N
                         run_peer(job, folder, threads=threads, steps=_TRIAL_STEPS, probes=[])
                     ),
                 )
-                report.facts(transformers_steps_per_second_by_threads=rates)
+                if rates:
+                    report.facts(transformers_steps_per_second_by_threads=rates)
             theirs.append(run_peer(job, folder, threads=peer_threads))
         for _ in range(settings.repeats - 1):
             ours.append(context.job(ours_threads, settings.max_steps, full=False))
