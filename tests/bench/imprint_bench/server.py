@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -32,19 +34,38 @@ class BenchError(Exception):
     """Something did not come out as a benchmark needs it; the message says what."""
 
 
-class Server:
-    """A started imprintd. A context manager: it ends with the block.
+def retention_key(settings: Settings, flags: dict[str, str]) -> str:
+    """Of all that decides what text is sampled; a program that was built anew samples anew."""
+    parts = [settings.dtype, *sorted(f"{k}={v}" for k, v in flags.items() if "retention." in k)]
+    for path in (settings.model / "model.safetensors", settings.imprintd):
+        status = path.stat()
+        parts.append(f"{path.resolve()} {status.st_size} {status.st_mtime_ns}")
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
-    The retention text is sampled once for all benchmarks, and kept in `settings.cache`.
-    """
+
+def retention_text(settings: Settings, flags: dict[str, str]) -> Path:
+    """A folder with the text that a server of these flags would sample at its first start; made
+    once, by a server of its own, which takes minutes."""
+    kept = settings.cache / "retention" / retention_key(settings, flags)
+    if (kept / "data/retention.cache").exists():
+        return kept
+    with tempfile.TemporaryDirectory(prefix="imprint-bench-retention-") as folder:
+        made = Path(folder) / "data/retention.cache"
+        with StartedServer(settings.imprintd, settings.model, Path(folder), flags):
+            await_value("the retention text", lambda: made.exists() or None)
+        share_retention_text(Path(folder), kept)
+    return kept
+
+
+class Server:
+    """A started imprintd. A context manager: it ends with the block. It has its retention text
+    from the start: no sampling goes on beside what is measured."""
 
     def __init__(self, settings: Settings, folder: Path, threads: int, **flags: Any) -> None:
         values = {"threads": str(threads), "dtype": settings.dtype}
         values |= {name.replace("__", "."): str(value) for name, value in flags.items()}
         values |= settings.server_flags
-        self._folder = folder
-        self._cache = settings.cache / "retention"
-        share_retention_text(self._cache, folder)
+        share_retention_text(retention_text(settings, values), folder)
         self._started = StartedServer(settings.imprintd, settings.model, folder, values)
         self.client: Client = self._started.client
         self.pid = self._started.pid
@@ -58,7 +79,6 @@ class Server:
     def __exit__(self, *error: Any) -> None:
         self._channel.close()
         self._started.__exit__(*error)
-        share_retention_text(self._folder, self._cache)
 
     # --- asking ---
 
