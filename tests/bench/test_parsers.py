@@ -7,7 +7,7 @@ import json
 import pytest
 
 from imprint_bench.flops import first_layer, training_flops
-from imprint_bench.llama import LlamaError, links_of, program, tokens_of_events
+from imprint_bench.llama import LlamaError, events_of, links_of, new_tokens, program
 from imprint_bench.machine import cpu_facts
 from imprint_bench.micro import PAIRS, nanoseconds, ratios
 from imprint_bench.report import Report
@@ -17,12 +17,17 @@ from imprint_bench.settings import parse
 
 def test_events_end_with_done_and_comments_are_passed_over():
     lines = [b'data: {"content":"a"}\n', b"\n", b": hello\n", b"data: [DONE]\n", b"data: {}\n"]
-    assert list(tokens_of_events(iter(lines))) == [{"content": "a"}]
+    assert list(events_of(iter(lines))) == [{"content": "a"}]
 
 
 def test_an_error_event_is_an_error():
     with pytest.raises(LlamaError, match="too long"):
-        list(tokens_of_events(iter([b'error: {"message":"too long"}\n'])))
+        list(events_of(iter([b'error: {"message":"too long"}\n'])))
+
+
+def test_tokens_are_counted_where_they_arrive():
+    counts = [{"tokens_predicted": 0}, {"tokens_predicted": 1}, {"tokens_predicted": 3}, {}]
+    assert list(new_tokens(iter([*counts, {"stop": True, "tokens_predicted": 3}]))) == [1, 2]
 
 
 def test_links_of_a_wheel_are_made_beside_its_libraries(tmp_path):

@@ -67,7 +67,7 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def tokens_of_events(lines: Iterator[bytes]) -> Iterator[dict[str, Any]]:
+def events_of(lines: Iterator[bytes]) -> Iterator[dict[str, Any]]:
     """The objects of a stream of server-sent events, until its end."""
     for line in lines:
         text = line.decode().strip()
@@ -79,6 +79,17 @@ def tokens_of_events(lines: Iterator[bytes]) -> Iterator[dict[str, Any]]:
         if data == "[DONE]":
             return
         yield json.loads(data)
+
+
+def new_tokens(events: Iterator[dict[str, Any]]) -> Iterator[int]:
+    """How many tokens came with each event that brought some: one says only that the prompt is
+    read, and half a character waits for its other half."""
+    seen = 0
+    for event in events:
+        count = event.get("tokens_predicted", seen)
+        if count > seen:
+            yield count - seen
+            seen = count
 
 
 class LlamaServer:
@@ -132,9 +143,7 @@ class LlamaServer:
             response = connection.getresponse()
             if response.status != 200:
                 raise LlamaError(f"llama-server: {response.status} {response.read()[:500]!r}")
-            for event in tokens_of_events(iter(response.readline, b"")):
-                if not event.get("stop"):
-                    yield len(event.get("tokens") or [0])
+            yield from new_tokens(events_of(iter(response.readline, b"")))
         finally:
             connection.close()
 
