@@ -260,6 +260,9 @@ void AddUpdateFlags(CLI::App* app, ServerOptions* options) {
              "... but, unless that is 0, at least so many in a pass, as far as there are texts");
   update.Add("--update.retention_weight", options->distiller.retention_weight, 0, 100,
              "weight of the loss on retention tokens beside 1 on new target tokens");
+  update.Add("--update.protected_share", options->distiller.protected_share, 0, 0.9,
+             "share of the directions of each map's input, those that retention text uses most, "
+             "along which nothing is changed");
   update.Add("--update.on_policy_share", options->distiller.on_policy_share, 0, 1,
              "share of the questions that the student answers itself, for the teacher to judge");
   update.Add("--update.replay_share", options->distiller.replay_share, 0, 100,

@@ -27,11 +27,12 @@ at::Tensor Embed(const Weights& weights, absl::Span<const int32_t> tokens) {
 // One block: h + attention(norm(h)), then h + mlp(norm(h)).
 class Block {
  public:
-  Block(const Weights& weights, int64_t index, const Adapter* adapter)
+  Block(const Weights& weights, int64_t index, const ForwardOptions& options)
       : config_(weights.config),
         index_(index),
         layer_(weights.layers[static_cast<size_t>(index)]),
-        adapter_(adapter) {}
+        adapter_(options.adapter),
+        options_(options) {}
 
   // Without gradients `hidden` is overwritten.
   at::Tensor Run(const at::Tensor& hidden, PackedAttention& attention) const {
@@ -57,6 +58,7 @@ class Block {
   // The `count` maps from `first` on, which share their input.
   at::Tensor Apply(const at::Tensor& residual, const at::Tensor& x, const at::Tensor& weight,
                    const at::Tensor& bias, Linear first, size_t count) const {
+    if (options_.input_hook) options_.input_hook(index_, first, x);
     LinearMaps maps = {weight, bias, {}, 0};
     if (adapter_ != nullptr) {
       maps.pairs = adapter_->Pairs(index_, first, count);
@@ -80,6 +82,7 @@ class Block {
   const int64_t index_;
   const LayerWeights& layer_;
   const Adapter* const adapter_;
+  const ForwardOptions& options_;
 };
 
 }  // namespace
@@ -95,7 +98,7 @@ at::Tensor Network::Forward(const Weights& weights, absl::Span<const int32_t> to
   at::Tensor hidden = Embed(weights, tokens);
   for (int64_t layer = 0; layer < weights.config.layers; ++layer) {
     if (options.layer_hook) options.layer_hook();
-    hidden = Block(weights, layer, options.adapter).Run(hidden, attention);
+    hidden = Block(weights, layer, options).Run(hidden, attention);
     if (options.layer_hook && hidden.requires_grad()) {
       // Runs when the gradient of this layer's output is known: before its backward pass.
       hidden.register_hook([hook = options.layer_hook](const at::Tensor&) { hook(); });

@@ -43,6 +43,8 @@ struct ForwardOptions {
   const Adapter* adapter = nullptr;
   // Called before each layer, forward, and where gradients are on, backward.
   LayerHook layer_hook = {};
+  // Called with the input of the maps from `first` on, before they are applied; only looks.
+  std::function<void(int64_t layer, Linear first, const at::Tensor& x)> input_hook = {};
 };
 
 class Network {

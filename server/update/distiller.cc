@@ -11,6 +11,7 @@
 #include <numbers>
 #include <utility>
 
+#include "absl/hash/hash.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/time/clock.h"
@@ -114,12 +115,14 @@ model::Adapter SetRequiresGrad(model::Adapter adapter, bool requires_grad) {
 class Training {
  public:
   Training(const DistillerOptions& options, const model::Weights& base, engine::ComputeShare* share,
-           model::Adapter adapter, const DistillInput& input, Material material,
-           double highest_rate, const std::function<bool()>& cancelled)
+           const UsedDirections* used, model::Adapter adapter, const DistillInput& input,
+           Material material, double highest_rate, const std::function<bool()>& cancelled)
       : options_(options),
         highest_rate_(highest_rate),
         base_(base),
         share_(share),
+        used_(used),
+        along_(used == nullptr ? MapTensors() : used->Along(adapter)),
         adapter_(SetRequiresGrad(std::move(adapter), true)),
         optimizer_(
             {.beta1 = options.beta1, .beta2 = options.beta2, .weight_decay = options.weight_decay},
@@ -289,6 +292,7 @@ class Training {
     }
     const double divisor = options_.clip_norm > 0 ? std::max(1.0, norm / options_.clip_norm) : 1;
     optimizer_.Step(learning_rate, divisor);
+    if (used_ != nullptr) used_->Hold(adapter_, along_);
     optimizer_.ZeroGradients();
     IMPRINT_FAILPOINT_OR_RETURN("train.step.after");
     progress_.step = step;
@@ -309,6 +313,8 @@ class Training {
   const double highest_rate_;
   const model::Weights& base_;
   engine::ComputeShare* const share_;
+  const UsedDirections* const used_;  // null: none is protected
+  const MapTensors along_;            // what the adapter has along them, and keeps
   model::Adapter adapter_;
   AdamW optimizer_;
   const DistillInput& input_;
@@ -328,6 +334,26 @@ class Training {
 Distiller::Distiller(const DistillerOptions& options, std::shared_ptr<const model::Weights> base,
                      engine::ComputeShare* share)
     : options_(options), base_(std::move(base)), share_(share) {}
+
+absl::StatusOr<std::shared_ptr<const UsedDirections>> Distiller::DirectionsOf(
+    const std::vector<TrainingSentence>& retention, int64_t first_layer,
+    const std::function<bool()>& cancelled) {
+  std::vector<PackItem> items;
+  size_t text = 0;
+  for (const TrainingSentence& sentence : retention) {
+    items.push_back(sentence.item);
+    text = absl::HashOf(text, items.back().prompt, items.back().target);
+  }
+  if (used_ == nullptr || used_of_text_ != text || used_from_layer_ != first_layer) {
+    used_ = nullptr;  // not beside the new ones in memory
+    IMPRINT_ASSIGN_OR_RETURN(
+        used_, UsedDirections::Measure(*base_, items, first_layer, options_.protected_share, share_,
+                                       cancelled));
+    used_of_text_ = text;
+    used_from_layer_ = first_layer;
+  }
+  return used_;
+}
 
 absl::StatusOr<DistillResult> Distiller::Train(
     const model::Adapter* start, const DistillInput& input,
@@ -367,7 +393,13 @@ absl::StatusOr<DistillResult> Distiller::Train(
                .total() +
            caches;
   };
-  const int64_t estimate = estimate_for(batch_tokens);
+  const bool protects = options_.protected_share > 0 && !input.retention.empty() &&
+                        options_.objective == Objective::kDistill;
+  const UsedDirections::Bytes directions =
+      protects ? UsedDirections::MostBytes(base_->config, first_layer, options_.protected_share)
+               : UsedDirections::Bytes();
+  const int64_t estimate =
+      std::max(estimate_for(batch_tokens), directions.measuring) + directions.held;
   const char* const way_out =
       start == nullptr ? "lower --update.batch_tokens or --update.rank"
                        : "lower --update.batch_tokens; a lower --update.rank counts from a "
@@ -377,20 +409,30 @@ absl::StatusOr<DistillResult> Distiller::Train(
         "training needs about %d bytes (rank %d, steps of %d tokens); the limit is %d "
         "(--update.max_bytes); %s",
         estimate, rank, batch_tokens, options_.max_bytes, way_out);
-    const bool any_step = estimate_for(options_.batch_tokens) > options_.max_bytes;
+    const bool any_step =
+        std::max(estimate_for(options_.batch_tokens), directions.measuring) + directions.held >
+        options_.max_bytes;
     return any_step ? absl::FailedPreconditionError(message)
                     : absl::ResourceExhaustedError(message);
   }
   if (start != nullptr) SayWhatIsKept(*start, options_, FirstLayer(options_, base_->config));
   absl::StatusOr<DistillResult> result = absl::InternalError("training did not run");
   const absl::Status guarded = model::Guarded("training", [&] {
+    absl::StatusOr<std::shared_ptr<const UsedDirections>> used =
+        std::shared_ptr<const UsedDirections>();
+    if (protects) used = DirectionsOf(material.retention, first_layer, cancelled);
+    if (!used.ok()) {
+      result = used.status();
+      return;
+    }
     model::Adapter adapter = start == nullptr
                                  ? model::Adapter::Make(base_->config, base_->placement, rank,
                                                         options_.alpha, options_.seed, first_layer)
                                  : start->Clone();
+    if (*used != nullptr && start == nullptr) (*used)->Hold(adapter, {});
     const double rate = options_.learning_rate * (start == nullptr ? 1 : options_.continue_rate);
-    result = Training(options_, *base_, share_, std::move(adapter), input, std::move(material),
-                      rate, cancelled)
+    result = Training(options_, *base_, share_, used->get(), std::move(adapter), input,
+                      std::move(material), rate, cancelled)
                  .Run(progress);
   });
   if (absl::IsResourceExhausted(guarded)) {

@@ -19,6 +19,8 @@
 #include "server/model/adapter.h"
 #include "server/store/records.pb.h"
 #include "server/update/student_answers.h"
+#include "server/update/training_batch.h"
+#include "server/update/used_directions.h"
 
 namespace imprint::update {
 
@@ -51,6 +53,10 @@ struct DistillerOptions {
   int min_batch_tokens = 256;
   // Steps of one pass that a small job is cut into.
   int small_job_steps = 8;
+  // Share of the directions of each map's input, those that retention text uses most, along which
+  // the adapter stays as it is (--update.protected_share); 0: it may change along all. Not with
+  // Objective::kNextToken.
+  double protected_share = 0.25;
   // Passes over the target sentences at most (--update.epochs) ...
   int max_epochs = 4;
   // ... but as many as make this many steps (--update.min_steps): what a job needs are steps,
@@ -135,9 +141,19 @@ class Distiller {
                                       const std::function<bool()>& cancelled);
 
  private:
+  // What the retention text uses.
+  absl::StatusOr<std::shared_ptr<const UsedDirections>> DirectionsOf(
+      const std::vector<TrainingSentence>& retention, int64_t first_layer,
+      const std::function<bool()>& cancelled);
+
   const DistillerOptions options_;
   const std::shared_ptr<const model::Weights> base_;
   engine::ComputeShare* const share_;
+  // Of the retention text with this hash and for adapters of this first layer: measured once, not
+  // for each job.
+  std::shared_ptr<const UsedDirections> used_;
+  size_t used_of_text_ = 0;
+  int64_t used_from_layer_ = 0;
 };
 
 }  // namespace imprint::update

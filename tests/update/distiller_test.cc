@@ -8,6 +8,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -19,6 +20,7 @@
 #include "server/model/weights.h"
 #include "server/store/teacher_codec.h"
 #include "server/update/training_memory.h"
+#include "server/update/used_directions.h"
 #include "tests/testing/status_matchers.h"
 #include "tests/testing/test_device.h"
 #include "tests/testing/tiny_model.h"
@@ -213,6 +215,60 @@ TEST_F(DistillerTest, LowerBlocksStayAsTheyAre) {
   const auto last = Train(Input());
   ASSERT_TRUE(last.ok()) << last.status();
   EXPECT_EQ(last->adapter->first_layer, layers - 1) << "at least one block is";
+}
+
+TEST_F(DistillerTest, NothingChangesAlongWhatRetentionTextUses) {
+  std::vector<PackItem> items;
+  std::vector<TrainingSentence> texts;
+  for (const store::TargetRecord& text : retention_) {
+    texts.push_back(MakeTrainingSentence(text, Base()->config).value());
+    items.push_back(texts.back().item);
+  }
+  options_.protected_share = 0.25;
+  options_.max_epochs = 2;
+  const auto used =
+      UsedDirections::Measure(*Base(), items, 0, options_.protected_share, nullptr, {}).value();
+  const auto most = [&](const model::Adapter& adapter) {
+    double greatest = 0;
+    for (const auto& maps : used->Along(adapter)) {
+      for (const at::Tensor& along : maps) {
+        greatest = std::max(greatest, along.abs().max().item<double>());
+      }
+    }
+    return greatest;
+  };
+
+  const auto held = Train(Input());
+  ASSERT_TRUE(held.ok()) << held.status();
+  EXPECT_LT(most(*held->adapter), 1e-4);
+
+  options_.protected_share = 0;
+  const auto free = Train(Input());
+  ASSERT_TRUE(free.ok()) << free.status();
+  EXPECT_GT(most(*free->adapter), 1e-2);
+
+  // One that was begun without protection goes on with what it has learned.
+  options_.protected_share = 0.25;
+  const auto goes_on = Train(Input(), free->adapter.get());
+  ASSERT_TRUE(goes_on.ok()) << goes_on.status();
+  const MapTensors before = used->Along(*free->adapter), after = used->Along(*goes_on->adapter);
+  for (size_t layer = 0; layer < before.size(); ++layer) {
+    for (size_t map = 0; map < model::kLinearsPerLayer; ++map) {
+      EXPECT_TRUE(at::allclose(after[layer][map], before[layer][map], 1e-3, 1e-4));
+    }
+  }
+  EXPECT_FALSE(SameBytes(*free->adapter, *goes_on->adapter));
+}
+
+TEST_F(DistillerTest, OrdinaryFineTuningIsNotHeld) {
+  options_.objective = Objective::kNextToken;
+  options_.max_epochs = 2;
+  options_.protected_share = 0.5;
+  const auto one = Train(Input());
+  options_.protected_share = 0;
+  const auto other = Train(Input());
+  ASSERT_TRUE(one.ok() && other.ok());
+  EXPECT_TRUE(SameBytes(*one->adapter, *other->adapter));
 }
 
 TEST_F(DistillerTest, ReportsProgress) {
@@ -479,6 +535,7 @@ TEST_F(DistillerTest, SentenceThatIsTooLongForTheMemoryIsToBlameItself) {
   const auto needs = [&](int64_t tokens) {
     return EstimateTrainingMemory(config, Base()->placement, options_.rank, tokens).total();
   };
+  options_.protected_share = 0;  // takes memory of its own
   options_.max_bytes = needs(options_.batch_tokens);
   IMPRINT_EXPECT_OK(Train(Input()));
   const store::TargetRecord long_one = SureTarget(Tokens(1, 300), Tokens(2, 40));
