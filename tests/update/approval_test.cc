@@ -21,7 +21,6 @@ using ::testing::HasSubstr;
 
 constexpr auto kAwaiting = store::STORED_JOB_STATE_AWAITING_APPROVAL;
 constexpr auto kCommitted = store::STORED_JOB_STATE_COMMITTED;
-constexpr auto kPlanned = store::STORED_JOB_STATE_PLANNED;
 constexpr auto kIntegrated = store::STORED_STATE_INTEGRATED;
 constexpr auto kReady = store::STORED_STATE_READY;
 constexpr auto kHeld = store::STORED_STATE_HELD;
@@ -48,6 +47,14 @@ class ApprovalTest : public UpdaterFixture {
 
   ::testing::AssertionResult AwaitHeld(int64_t job) {
     return Eventually([this, job] { return updater().awaiting_approval() == job; });
+  }
+
+  // After its job has begun again.
+  ::testing::AssertionResult AwaitHeldAgain(int64_t job) {
+    const auto again = server_->Await([job](const store::JobRecord& step) {
+      return step.id() == job && step.state() == kAwaiting && step.attempt() == 2;
+    });
+    return again ? AwaitHeld(job) : again;
   }
 
   // Trains `count` new ones; their job awaits approval then.
@@ -217,9 +224,7 @@ TEST_F(ApprovalTest, WhatIsForgottenMeanwhileIsNotPublished) {
   IMPRINT_ASSERT_OK(updater().Forget({.sequence = sequences[0]}).status());
 
   // It is trained again without it.
-  ASSERT_TRUE(server_->Await(
-      [](const store::JobRecord& job) { return job.state() == kPlanned && job.attempt() == 2; }));
-  ASSERT_TRUE(AwaitHeld(1));
+  ASSERT_TRUE(AwaitHeldAgain(1));
   EXPECT_THAT(JobOf(1).sequences(), ElementsAre(sequences[1]));
   IMPRINT_ASSERT_OK(updater().Approve(1));
   EXPECT_THAT(versions().Contained(), ElementsAre(sequences[1]));
@@ -265,10 +270,7 @@ TEST_F(ApprovalTest, AfterARollbackItsJobBeginsAgain) {
 
   IMPRINT_ASSERT_OK(updater().Rollback(0).status());
 
-  ASSERT_TRUE(server_->Await([](const store::JobRecord& job) {
-    return job.id() == 2 && job.state() == kPlanned && job.attempt() == 2;
-  }));
-  ASSERT_TRUE(AwaitHeld(2));
+  ASSERT_TRUE(AwaitHeldAgain(2));
   IMPRINT_ASSERT_OK(updater().Approve(2));
   EXPECT_THAT(versions().Contained(), ElementsAre(second));
   EXPECT_EQ(JobOf(2).crashes(), 0);
