@@ -235,7 +235,8 @@ TEST_F(ApprovalTest, WhatIsForgottenInTheSameMomentIsNotPublished) {
   Start();
   const std::vector<int64_t> sequences = Train(2, 1);
 
-  // As if the thread had not come to look after it.
+  // As if the thread had not come to look after it: it has done so after the job.
+  ASSERT_TRUE(Eventually([this] { return !updater().forgetting()->in_files; }));
   IMPRINT_ASSERT_OK(
       server_->log_->Forget({sequences[0]}, "test", [](int64_t) { return false; }).status());
   EXPECT_THAT(updater().Approve(1), HasCode(absl::StatusCode::kAborted));

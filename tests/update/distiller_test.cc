@@ -558,6 +558,7 @@ TEST_F(DistillerTest, EndsAfterTheMostSteps) {
 }
 
 TEST_F(DistillerTest, CancelledBetweenSteps) {
+  options_.protected_share = 0;  // asks before the first step as well
   int asked = 0;
   const auto result = Distiller(options_, Base(), nullptr).Train(nullptr, Input(), {}, [&asked] {
     return ++asked == 3;
