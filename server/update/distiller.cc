@@ -387,19 +387,17 @@ absl::StatusOr<DistillResult> Distiller::Train(
   const int64_t caches = asks ? StudentCacheBytes(*base_, static_cast<int64_t>(longest_prompt),
                                                   options_.student_answers.max_answer_tokens)
                               : 0;
-  const auto estimate_for = [&](int64_t tokens) {
-    return EstimateTrainingMemory(base_->config, base_->placement, rank, tokens + again,
-                                  first_layer, parts)
-               .total() +
-           caches;
-  };
   const bool protects = options_.protected_share > 0 && !input.retention.empty() &&
                         options_.objective == Objective::kDistill;
   const UsedDirections::Bytes directions =
       protects ? UsedDirections::MostBytes(base_->config, first_layer, options_.protected_share)
                : UsedDirections::Bytes();
-  const int64_t estimate =
-      std::max(estimate_for(batch_tokens), directions.measuring) + directions.held;
+  const auto estimate_for = [&](int64_t tokens) {
+    const TrainingMemory training = EstimateTrainingMemory(base_->config, base_->placement, rank,
+                                                           tokens + again, first_layer, parts);
+    return std::max(training.total() + caches, directions.measuring) + directions.held;
+  };
+  const int64_t estimate = estimate_for(batch_tokens);
   const char* const way_out =
       start == nullptr ? "lower --update.batch_tokens or --update.rank"
                        : "lower --update.batch_tokens; a lower --update.rank counts from a "
@@ -409,9 +407,7 @@ absl::StatusOr<DistillResult> Distiller::Train(
         "training needs about %d bytes (rank %d, steps of %d tokens); the limit is %d "
         "(--update.max_bytes); %s",
         estimate, rank, batch_tokens, options_.max_bytes, way_out);
-    const bool any_step =
-        std::max(estimate_for(options_.batch_tokens), directions.measuring) + directions.held >
-        options_.max_bytes;
+    const bool any_step = estimate_for(options_.batch_tokens) > options_.max_bytes;
     return any_step ? absl::FailedPreconditionError(message)
                     : absl::ResourceExhaustedError(message);
   }
