@@ -3,6 +3,7 @@
 
 #include "server/model/fused_rows.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "ATen/ATen.h"
@@ -39,16 +40,14 @@ void RunRows(const Kernel& kernel, int64_t rows, int64_t values) {
                    [&](int64_t begin, int64_t end) { run(kernel, begin, end); });
 }
 
-// Calls use(i) with the first of each eight values; the last, where there are not eight, go through
-// `rest`.
-template <typename Use, typename Rest>
-[[gnu::always_inline]] inline void ForLanes(int64_t size, const Use& use, const Rest& rest) {
+// Calls use(i, n) for each run of kLanes values that begins at i, and for what is left; n is how
+// many they are.
+template <typename Use>
+[[gnu::always_inline]] inline void ForLanes(int64_t size, const Use& use) {
   int64_t i = 0;
-  for (; i + kLanes <= size; i += kLanes) use(i);
-  for (; i < size; ++i) rest(i);
+  for (; i + kLanes <= size; i += kLanes) use(i, kLanes);
+  if (i < size) use(i, size - i);
 }
-
-[[gnu::always_inline]] inline float Sigmoid(float x) { return 1.0F / (1.0F + std::exp(-x)); }
 
 template <typename Scalar>
 struct SwiGluKernel {
@@ -61,19 +60,13 @@ struct SwiGluKernel {
       const Scalar* gate = gate_up + row * 2 * size;
       const Scalar* up = gate + size;
       Scalar* to = out + row * size;
-      ForLanes(
-          size,
-          [&](int64_t i) __attribute__((always_inline)) {
-            Lanes g, u, e;
-            Load(gate + i, &g);
-            Load(up + i, &u);
-            Exp(-g, &e);
-            Store(g / (1.0F + e) * u, to + i);
-          },
-          [&](int64_t i) __attribute__((always_inline)) {
-            const float g = ToFloat(gate[i]);
-            to[i] = static_cast<Scalar>(g * Sigmoid(g) * ToFloat(up[i]));
-          });
+      ForLanes(size, [&](int64_t i, int64_t n) __attribute__((always_inline)) {
+        Lanes g, u, e;
+        Load(gate + i, n, &g);
+        Load(up + i, n, &u);
+        Exp(-g, &e);
+        Store(g / (1.0F + e) * u, n, to + i);
+      });
     }
   }
 };
@@ -93,23 +86,16 @@ struct SwiGluBackwardKernel {
       const Scalar* from = grad + row * size;
       Scalar* to_gate = grad_gate_up + row * 2 * size;
       Scalar* to_up = to_gate + size;
-      ForLanes(
-          size,
-          [&](int64_t i) __attribute__((always_inline)) {
-            Lanes g, u, d, e;
-            Load(gate + i, &g);
-            Load(up + i, &u);
-            Load(from + i, &d);
-            Exp(-g, &e);
-            const Lanes s = 1.0F / (1.0F + e);
-            Store(d * u * s * (1.0F + g * (1.0F - s)), to_gate + i);
-            Store(d * g * s, to_up + i);
-          },
-          [&](int64_t i) __attribute__((always_inline)) {
-            const float g = ToFloat(gate[i]), d = ToFloat(from[i]), s = Sigmoid(g);
-            to_gate[i] = static_cast<Scalar>(d * ToFloat(up[i]) * s * (1.0F + g * (1.0F - s)));
-            to_up[i] = static_cast<Scalar>(d * g * s);
-          });
+      ForLanes(size, [&](int64_t i, int64_t n) __attribute__((always_inline)) {
+        Lanes g, u, d, e;
+        Load(gate + i, n, &g);
+        Load(up + i, n, &u);
+        Load(from + i, n, &d);
+        Exp(-g, &e);
+        const Lanes s = 1.0F / (1.0F + e);
+        Store(d * u * s * (1.0F + g * (1.0F - s)), n, to_gate + i);
+        Store(d * g * s, n, to_up + i);
+      });
     }
   }
 };
@@ -134,30 +120,20 @@ struct RmsNormKernel {
       const X* from = x + row * size;
       W* to = out + row * size;
       Lanes squares = {};
-      float more = 0;
-      ForLanes(
-          size,
-          [&](int64_t i) __attribute__((always_inline)) {
-            Lanes value;
-            Load(from + i, &value);
-            squares += value * value;
-          },
-          [&](int64_t i)
-              __attribute__((always_inline)) { more += ToFloat(from[i]) * ToFloat(from[i]); });
-      const float mean = (Sum(squares) + more) / static_cast<float>(size);
+      ForLanes(size, [&](int64_t i, int64_t n) __attribute__((always_inline)) {
+        Lanes value;
+        Load(from + i, n, &value);
+        squares += value * value;
+      });
+      const float mean = Sum(squares) / static_cast<float>(size);
       const float factor = 1.0F / std::sqrt(mean + epsilon);
       if (reciprocal != nullptr) reciprocal[row] = factor;
-      ForLanes(
-          size,
-          [&](int64_t i) __attribute__((always_inline)) {
-            Lanes value, w;
-            Load(from + i, &value);
-            Load(weight + i, &w);
-            Store(value * factor * w, to + i);
-          },
-          [&](int64_t i) __attribute__((always_inline)) {
-            to[i] = static_cast<W>(ToFloat(from[i]) * factor * ToFloat(weight[i]));
-          });
+      ForLanes(size, [&](int64_t i, int64_t n) __attribute__((always_inline)) {
+        Lanes value, w;
+        Load(from + i, n, &value);
+        Load(weight + i, n, &w);
+        Store(value * factor * w, n, to + i);
+      });
     }
   }
 };
@@ -178,34 +154,22 @@ struct RmsNormBackwardKernel {
       const W* g = grad + row * size;
       X* to = grad_x + row * size;
       Lanes products = {};
-      float more = 0;
-      ForLanes(
-          size,
-          [&](int64_t i) __attribute__((always_inline)) {
-            Lanes value, w, d;
-            Load(from + i, &value);
-            Load(weight + i, &w);
-            Load(g + i, &d);
-            products += d * w * value;
-          },
-          [&](int64_t i) __attribute__((always_inline)) {
-            more += ToFloat(g[i]) * ToFloat(weight[i]) * ToFloat(from[i]);
-          });
+      ForLanes(size, [&](int64_t i, int64_t n) __attribute__((always_inline)) {
+        Lanes value, w, d;
+        Load(from + i, n, &value);
+        Load(weight + i, n, &w);
+        Load(g + i, n, &d);
+        products += d * w * value;
+      });
       const float r = reciprocal[row];
-      const float shrink = r * r * r * (Sum(products) + more) / static_cast<float>(size);
-      ForLanes(
-          size,
-          [&](int64_t i) __attribute__((always_inline)) {
-            Lanes value, w, d;
-            Load(from + i, &value);
-            Load(weight + i, &w);
-            Load(g + i, &d);
-            Store(d * w * r - value * shrink, to + i);
-          },
-          [&](int64_t i) __attribute__((always_inline)) {
-            to[i] =
-                static_cast<X>(ToFloat(g[i]) * ToFloat(weight[i]) * r - ToFloat(from[i]) * shrink);
-          });
+      const float shrink = r * r * r * Sum(products) / static_cast<float>(size);
+      ForLanes(size, [&](int64_t i, int64_t n) __attribute__((always_inline)) {
+        Lanes value, w, d;
+        Load(from + i, n, &value);
+        Load(weight + i, n, &w);
+        Load(g + i, n, &d);
+        Store(d * w * r - value * shrink, n, to + i);
+      });
     }
   }
 };
@@ -229,23 +193,16 @@ struct RotateKernel {
       for (int64_t head = 0; head < count; ++head) {
         Scalar* first = heads + token * token_stride + head * head_stride;
         Scalar* second = first + half;
-        ForLanes(
-            half,
-            [&](int64_t i) __attribute__((always_inline)) {
-              Lanes a, b, cosine, sine;
-              Load(first + i, &a);
-              Load(second + i, &b);
-              Load(c + i, &cosine);
-              Load(s + i, &sine);
-              sine *= sign;
-              Store(a * cosine - b * sine, first + i);
-              Store(b * cosine + a * sine, second + i);
-            },
-            [&](int64_t i) __attribute__((always_inline)) {
-              const float a = ToFloat(first[i]), b = ToFloat(second[i]), sine = s[i] * sign;
-              first[i] = static_cast<Scalar>(a * c[i] - b * sine);
-              second[i] = static_cast<Scalar>(b * c[i] + a * sine);
-            });
+        ForLanes(half, [&](int64_t i, int64_t n) __attribute__((always_inline)) {
+          Lanes a, b, cosine, sine;
+          Load(first + i, n, &a);
+          Load(second + i, n, &b);
+          Load(c + i, n, &cosine);
+          Load(s + i, n, &sine);
+          sine *= sign;
+          Store(a * cosine - b * sine, n, first + i);
+          Store(b * cosine + a * sine, n, second + i);
+        });
       }
     }
   }
@@ -259,17 +216,12 @@ struct AddKernel {
   int64_t size;
 
   [[gnu::always_inline]] void Rows(int64_t begin, int64_t end) const {
-    ForLanes((end - begin) * size,
-             [&](int64_t i) __attribute__((always_inline)) {
-               Lanes a, b;
-               Load(residual + begin * size + i, &a);
-               Load(y + begin * size + i, &b);
-               Store(a + b, out + begin * size + i);
-             },
-             [&](int64_t i) __attribute__((always_inline)) {
-               const int64_t at = begin * size + i;
-               out[at] = static_cast<R>(ToFloat(residual[at]) + ToFloat(y[at]));
-             });
+    ForLanes((end - begin) * size, [&](int64_t i, int64_t n) __attribute__((always_inline)) {
+      Lanes a, b;
+      Load(residual + begin * size + i, n, &a);
+      Load(y + begin * size + i, n, &b);
+      Store(a + b, n, out + begin * size + i);
+    });
   }
 };
 

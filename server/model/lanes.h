@@ -59,6 +59,22 @@ using Wholes = uint32_t __attribute__((vector_size(kLanes * sizeof(uint32_t))));
   std::memcpy(to, &halves, sizeof(halves));
 }
 
+// The first `count` of them, up to kLanes; the others are zero, or stay as they are in memory.
+template <typename Scalar>
+[[gnu::always_inline]] inline void Load(const Scalar* from, int64_t count, Lanes* lanes) {
+  if (count == kLanes) return Load(from, lanes);
+  Scalar some[kLanes] = {};
+  for (int64_t i = 0; i < count; ++i) some[i] = from[i];
+  Load(some, lanes);
+}
+template <typename Scalar>
+[[gnu::always_inline]] inline void Store(const Lanes& lanes, int64_t count, Scalar* to) {
+  if (count == kLanes) return Store(lanes, to);
+  Scalar some[kLanes];
+  Store(lanes, some);
+  for (int64_t i = 0; i < count; ++i) to[i] = some[i];
+}
+
 // e^x within 2 units in the last place; below about -87 the least normal number, above about 88
 // the greatest: neither zero nor infinite.
 //
