@@ -10,17 +10,10 @@
 #include "absl/strings/strip.h"
 #include "common/failpoint.h"
 #include "common/status_macros.h"
+#include "server/store/recent_jobs.h"
 #include "spdlog/spdlog.h"
 
 namespace imprint::update {
-namespace {
-
-// Jobs read for the unfinished ones. They are among the newest: nothing new is planned
-// while halves of a rejected batch wait, and a batch of n comes to fewer than 2n jobs.
-constexpr int kJobsRead = 4096;
-constexpr int kPage = 512;
-
-}  // namespace
 
 bool IsOver(store::StoredJobState state) {
   switch (state) {
@@ -43,16 +36,10 @@ JobLedger::JobLedger(store::Store* store, experience::ExperienceLog* log, const 
 
 absl::StatusOr<std::vector<store::JobRecord>> JobLedger::Unfinished() const {
   std::vector<store::JobRecord> unfinished;
-  int64_t before = 0;
-  for (int read = 0; read < kJobsRead; read += kPage) {
-    IMPRINT_ASSIGN_OR_RETURN(const std::vector<store::JobRecord> page,
-                             store_->ListJobs(before, kPage));
-    for (const store::JobRecord& job : page) {
-      if (!IsOver(job.state())) unfinished.push_back(job);
-    }
-    if (page.size() < kPage) break;
-    before = page.back().id();
-  }
+  IMPRINT_RETURN_IF_ERROR(store::VisitRecentJobs(*store_, [&](const store::JobRecord& job) {
+    if (!IsOver(job.state())) unfinished.push_back(job);
+    return true;
+  }));
   std::reverse(unfinished.begin(), unfinished.end());
   return unfinished;
 }

@@ -11,6 +11,7 @@
 #include "common/failpoint.h"
 #include "common/status_macros.h"
 #include "server/model/guard.h"
+#include "server/store/recent_jobs.h"
 #include "spdlog/spdlog.h"
 
 namespace imprint::version {
@@ -26,23 +27,14 @@ absl::Status Dropped(int64_t number, bool holds_forgotten, int keep) {
                    " (--version.keep)"));
 }
 
-// Jobs read for the one that awaits approval. It is among the newest: none starts while it does.
-constexpr int kJobsRead = 4096;
-constexpr int kPage = 512;
-
-// The number of its version; 0: no job does.
+// The version of the job that awaits approval; 0: none does.
 absl::StatusOr<int64_t> AwaitingApproval(const store::Store& store) {
-  int64_t before = 0;
-  for (int read = 0; read < kJobsRead; read += kPage) {
-    IMPRINT_ASSIGN_OR_RETURN(const std::vector<store::JobRecord> page,
-                             store.ListJobs(before, kPage));
-    for (const store::JobRecord& job : page) {
-      if (job.state() == store::STORED_JOB_STATE_AWAITING_APPROVAL) return job.version();
-    }
-    if (page.size() < kPage) break;
-    before = page.back().id();
-  }
-  return 0;
+  int64_t version = 0;
+  IMPRINT_RETURN_IF_ERROR(store::VisitRecentJobs(store, [&](const store::JobRecord& job) {
+    if (job.state() == store::STORED_JOB_STATE_AWAITING_APPROVAL) version = job.version();
+    return version == 0;
+  }));
+  return version;
 }
 
 }  // namespace
