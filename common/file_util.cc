@@ -116,6 +116,13 @@ absl::Status WriteFileAtomically(const std::filesystem::path& path, std::string_
   return SyncDirectory(ParentOf(path));
 }
 
+absl::Status CheckClosedToOthers(const std::filesystem::path& path) {
+  struct stat info;
+  if (::stat(path.c_str(), &info) != 0 || (info.st_mode & S_IRWXO) == 0) return absl::OkStatus();
+  return absl::FailedPreconditionError(
+      absl::StrCat(path.string(), " is open to every user of this machine; chmod o= it"));
+}
+
 absl::Status SyncFile(const std::filesystem::path& path) { return Sync(path, 0); }
 
 absl::Status SyncDirectory(const std::filesystem::path& path) {

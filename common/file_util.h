@@ -26,6 +26,10 @@ absl::StatusOr<std::string> ReadFile(const std::filesystem::path& path);
 absl::Status WriteFileAtomically(const std::filesystem::path& path, std::string_view contents,
                                  mode_t mode = 0600);
 
+// FAILED_PRECONDITION where every user of the machine may read or write the file; OK where there
+// is none. Its group may read it: so a container's volume hands a secret over.
+absl::Status CheckClosedToOthers(const std::filesystem::path& path);
+
 // Makes what was written into the file durable.
 absl::Status SyncFile(const std::filesystem::path& path);
 

@@ -49,15 +49,11 @@ absl::Status CheckRemoteOptions(const RemoteOptions& options) {
 
 absl::StatusOr<std::string> ReadKey(const RemoteOptions& options) {
   if (options.key_file.empty()) return std::string();
-  constexpr auto kEverybody = std::filesystem::perms::others_all;
   const std::string name =
       absl::StrCat("--generator.endpoint_key_file: ", options.key_file.string());
-  std::error_code error;
-  const std::filesystem::file_status status = std::filesystem::status(options.key_file, error);
-  if (std::filesystem::exists(status) &&
-      (status.permissions() & kEverybody) != std::filesystem::perms::none) {
-    return absl::FailedPreconditionError(
-        absl::StrCat(name, " is open to every user of this machine; chmod o= it"));
+  if (absl::Status closed = CheckClosedToOthers(options.key_file); !closed.ok()) {
+    return absl::Status(closed.code(),
+                        absl::StrCat("--generator.endpoint_key_file: ", closed.message()));
   }
   absl::StatusOr<std::string> contents = ReadFile(options.key_file);
   if (!contents.ok()) {

@@ -81,6 +81,20 @@ TEST(FileUtilTest, MakesPrivateFoldersAndLeavesThoseThatAreThere) {
   IMPRINT_EXPECT_OK(MakePrivateDirectories(dir / "open/a/b"));
 }
 
+TEST(FileUtilTest, AFileThatEverybodyMayUseIsNamed) {
+  TempDir dir;
+  const std::filesystem::path file = dir / "secret";
+  IMPRINT_EXPECT_OK(CheckClosedToOthers(file));
+  IMPRINT_ASSERT_OK(WriteFileAtomically(file, "x"));
+  for (const mode_t mode : {0604U, 0602U}) {
+    ASSERT_EQ(::chmod(file.c_str(), mode), 0);
+    EXPECT_THAT(CheckClosedToOthers(file),
+                IsError(absl::StatusCode::kFailedPrecondition, HasSubstr(file.string())));
+  }
+  ASSERT_EQ(::chmod(file.c_str(), 0640), 0);
+  IMPRINT_EXPECT_OK(CheckClosedToOthers(file));
+}
+
 TEST(FileUtilTest, AFileIsNotAFolder) {
   TempDir dir;
   IMPRINT_ASSERT_OK(WriteFileAtomically(dir / "file", "x"));
