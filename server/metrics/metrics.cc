@@ -154,6 +154,22 @@ UpdateMetrics MakeUpdateMetrics(Maker make) {
   return update;
 }
 
+AuthMetrics MakeAuthMetrics(Maker make) {
+  AuthMetrics auth;
+  for (const char* reason : {"no_token", "unknown_token", "scope", "quota"}) {
+    auth.refused[reason] =
+        make.Counter("imprint_auth_refused_total",
+                     "Calls refused for their token: none, an unknown one, one without the scope, "
+                     "or its quota.",
+                     {{"reason", reason}});
+  }
+  auth.tokens = make.Gauge("imprint_auth_tokens", "Tokens in force, of --auth.tokens_file.");
+  auth.tokens_file_bad = make.Gauge(
+      "imprint_auth_tokens_file_bad",
+      "1 while --auth.tokens_file cannot be used and the tokens of before stay in force.");
+  return auth;
+}
+
 RpcMetrics MakeRpcMetrics(prometheus::Registry* registry) {
   // Families are as thread-safe as the registry that owns them, and find what was made
   // before by its labels.
@@ -192,6 +208,7 @@ Metrics::Metrics()
       engine_(MakeEngineMetrics(Maker(registry_.get()))),
       generator_(MakeGeneratorMetrics(Maker(registry_.get()))),
       update_(MakeUpdateMetrics(Maker(registry_.get()))),
+      auth_(MakeAuthMetrics(Maker(registry_.get()))),
       rpc_(MakeRpcMetrics(registry_.get())) {
   AddCallbackCounter("imprint_process_cpu_seconds_total", "Processor time of all threads.", {},
                      ProcessCpuSeconds);

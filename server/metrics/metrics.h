@@ -72,6 +72,13 @@ struct UpdateMetrics {
   prometheus::Histogram* swap_seconds;
 };
 
+struct AuthMetrics {
+  // Calls, by reason: "no_token", "unknown_token", "scope", "quota".
+  std::map<std::string, prometheus::Counter*> refused;
+  prometheus::Gauge* tokens;
+  prometheus::Gauge* tokens_file_bad;
+};
+
 struct RpcMetrics {
   // One finished call; `method` is one of the service's own, `code` a canonical name.
   std::function<void(std::string_view method, std::string_view code, double seconds)> record;
@@ -87,6 +94,7 @@ class Metrics {
   EngineMetrics* engine() { return &engine_; }
   GeneratorMetrics* generator() { return &generator_; }
   UpdateMetrics* update() { return &update_; }
+  AuthMetrics* auth() { return &auth_; }
   RpcMetrics* rpc() { return &rpc_; }
 
   // A gauge or counter that is read when scraped, on the scraping thread, until
@@ -115,6 +123,7 @@ class Metrics {
   EngineMetrics engine_;
   GeneratorMetrics generator_;
   UpdateMetrics update_;
+  AuthMetrics auth_;
   RpcMetrics rpc_;
   std::unique_ptr<Server> server_;
 };

@@ -1,0 +1,145 @@
+// Copyright 2026 The Imprint Authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "server/auth/tokens.h"
+
+#include <openssl/crypto.h>
+#include <sys/stat.h>
+
+#include <utility>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "common/file_util.h"
+#include "common/status_macros.h"
+#include "spdlog/spdlog.h"
+
+namespace imprint::auth {
+namespace {
+
+constexpr absl::Duration kLookEvery = absl::Seconds(1);
+
+// Another one where the file, or who may read it, is another.
+std::string LookOf(const std::filesystem::path& file) {
+  struct stat info;
+  if (::stat(file.c_str(), &info) != 0) return "missing";
+  return absl::StrCat(info.st_dev, ".", info.st_ino, ".", info.st_size, ".", info.st_mtim.tv_sec,
+                      ".", info.st_mtim.tv_nsec, ".", info.st_ctim.tv_sec, ".",
+                      info.st_ctim.tv_nsec);
+}
+
+std::shared_ptr<Quota> QuotaOf(int64_t limit, absl::Duration period, const Clock* clock,
+                               const std::shared_ptr<Quota>& before) {
+  if (before != nullptr && before->limit() == limit) return before;
+  return std::make_shared<Quota>(limit, period, clock);
+}
+
+}  // namespace
+
+Tokens::Tokens(std::filesystem::path file, metrics::AuthMetrics* metrics, const Clock* clock)
+    : file_(std::move(file)), metrics_(metrics), clock_(clock) {}
+
+absl::StatusOr<std::unique_ptr<Tokens>> Tokens::Open(const std::filesystem::path& file,
+                                                     metrics::AuthMetrics* metrics,
+                                                     const Clock* clock) {
+  std::unique_ptr<Tokens> tokens(new Tokens(file, metrics, clock));
+  IMPRINT_RETURN_IF_ERROR(tokens->Refresh());
+  tokens->watcher_ = std::thread([watched = tokens.get()] { watched->Watch(); });
+  return tokens;
+}
+
+Tokens::~Tokens() {
+  stop_.Notify();
+  if (watcher_.joinable()) watcher_.join();
+}
+
+std::shared_ptr<const Tokens::Table> Tokens::table() const {
+  absl::MutexLock lock(&mutex_);
+  return table_;
+}
+
+std::shared_ptr<const Token> Tokens::Find(absl::string_view token) const {
+  const std::string digest = TokenDigest(token);
+  const std::shared_ptr<const Table> all = table();
+  std::shared_ptr<const Token> found;
+  for (const std::shared_ptr<const Token>& one : *all) {
+    if (CRYPTO_memcmp(one->line.sha256.data(), digest.data(), digest.size()) == 0) found = one;
+  }
+  return found;
+}
+
+absl::StatusOr<std::shared_ptr<const Tokens::Table>> Tokens::Read() const {
+  IMPRINT_RETURN_IF_ERROR(CheckClosedToOthers(file_));
+  IMPRINT_ASSIGN_OR_RETURN(const std::string text, ReadFile(file_));
+  absl::flat_hash_map<std::string, std::shared_ptr<const Token>> before;
+  for (const auto& token : *table()) before[token->line.name] = token;
+
+  auto read = std::make_shared<Table>();
+  absl::flat_hash_set<std::string> names;
+  int number = 0;
+  for (absl::string_view row : absl::StrSplit(text, '\n')) {
+    ++number;
+    row = absl::StripAsciiWhitespace(row);
+    if (row.empty() || absl::StartsWith(row, "#")) continue;
+    absl::StatusOr<TokenLine> line = ParseTokenLine(row);
+    if (!line.ok()) {
+      return absl::InvalidArgumentError(
+          absl::StrCat(file_.string(), ", line ", number, ": ", line.status().message()));
+    }
+    if (!names.insert(line->name).second) {
+      return absl::InvalidArgumentError(
+          absl::StrCat(file_.string(), ", line ", number, ": ", line->name, " is there already"));
+    }
+    if (read->size() == kMaxTokens) {
+      return absl::InvalidArgumentError(
+          absl::StrCat(file_.string(), " has more than ", kMaxTokens, " tokens"));
+    }
+    Token token;
+    const auto found = before.find(line->name);
+    const Token none;
+    const Token& earlier = found == before.end() ? none : *found->second;
+    token.requests = QuotaOf(line->requests_per_minute, absl::Minutes(1), clock_, earlier.requests);
+    token.inject_bytes =
+        QuotaOf(line->inject_bytes_per_hour, absl::Hours(1), clock_, earlier.inject_bytes);
+    token.line = *std::move(line);
+    read->push_back(std::make_shared<const Token>(std::move(token)));
+  }
+  return read;
+}
+
+absl::Status Tokens::Refresh() {
+  absl::MutexLock refreshing(&refresh_mutex_);
+  std::string look = LookOf(file_);
+  if (look == seen_) return absl::OkStatus();
+  const bool first = seen_.empty();
+  absl::StatusOr<std::shared_ptr<const Table>> read = Read();
+  // Looked at before it was read: one that changed in between is read again.
+  seen_ = std::move(look);
+  if (metrics_ != nullptr) metrics_->tokens_file_bad->Set(read.ok() ? 0 : 1);
+  if (!read.ok()) {
+    if (!first) {
+      spdlog::error("--auth.tokens_file: {}; the tokens of before stay in force",
+                    std::string(read.status().message()));
+    }
+    return read.status();
+  }
+  const size_t count = (*read)->size();
+  if (metrics_ != nullptr) metrics_->tokens->Set(static_cast<double>(count));
+  {
+    absl::MutexLock lock(&mutex_);
+    table_ = *std::move(read);
+  }
+  spdlog::info("{} tokens in {}", count, file_.string());
+  return absl::OkStatus();
+}
+
+void Tokens::Watch() {
+  // What is wrong, Refresh says to the log.
+  while (!stop_.WaitForNotificationWithTimeout(kLookEvery)) Refresh().IgnoreError();
+}
+
+}  // namespace imprint::auth
