@@ -125,8 +125,11 @@ void AddServerFlags(CLI::App* app, ServerOptions* options) {
              "address of Prometheus' /metrics; empty: off");
   listen.AddSwitch("--allow_insecure_listen", options->allow_insecure_listen,
                    "allow addresses beyond this machine without TLS");
-  listen.Add("--tls_cert", options->listen.tls_certificate_file, "PEM file of the certificates");
-  listen.Add("--tls_key", options->listen.tls_key_file, "PEM file of the private key");
+  listen.Add("--tls_cert", options->listen.tls.certificate_file,
+             "PEM file of the certificates; read again when it changes, as the two others");
+  listen.Add("--tls_key", options->listen.tls.key_file, "PEM file of the private key");
+  listen.Add("--tls_client_ca", options->listen.tls.client_ca_file,
+             "PEM file of authorities: callers must have a certificate of theirs");
   listen.AddPath("--port_file", options->port_file,
                  "file that gets the bound ports as JSON once the server listens");
   listen.AddDuration("--drain_deadline", options->drain_deadline,
@@ -318,8 +321,12 @@ bool HasPort(absl::string_view address) {
 // What no single flag can tell; empty: all is well.
 std::string Contradiction(const ServerOptions& options) {
   const rpc::ListenOptions& listen = options.listen;
-  if (listen.tls_certificate_file.empty() != listen.tls_key_file.empty()) {
+  const bool has_tls = !listen.tls.certificate_file.empty();
+  if (has_tls == listen.tls.key_file.empty()) {
     return "--tls_cert and --tls_key: give both or none";
+  }
+  if (!has_tls && !listen.tls.client_ca_file.empty()) {
+    return "--tls_client_ca: needs --tls_cert and --tls_key";
   }
   if (listen.address.empty()) return "--listen: must not be empty";
   for (const auto& [flag, address] :
@@ -335,7 +342,6 @@ std::string Contradiction(const ServerOptions& options) {
     return std::string(remote.message());
   }
   if (options.allow_insecure_listen) return "";
-  const bool has_tls = !listen.tls_certificate_file.empty();
   auto refuse = [](absl::string_view flag, absl::string_view address, absl::string_view way_out) {
     return absl::StrCat(flag, ": ", address, " can be reached from other machines; ", way_out,
                         " or --allow_insecure_listen");

@@ -11,7 +11,6 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "common/file_util.h"
 #include "common/loopback.h"
 #include "common/status_macros.h"
 #include "google/protobuf/descriptor.h"
@@ -37,16 +36,6 @@ void InitGrpcOnce() {
   });
 }
 
-absl::StatusOr<std::shared_ptr<grpc::ServerCredentials>> Credentials(const ListenOptions& options) {
-  if (options.tls_certificate_file.empty()) return grpc::InsecureServerCredentials();
-  grpc::SslServerCredentialsOptions ssl;
-  grpc::SslServerCredentialsOptions::PemKeyCertPair pair;
-  IMPRINT_ASSIGN_OR_RETURN(pair.private_key, ReadFile(options.tls_key_file));
-  IMPRINT_ASSIGN_OR_RETURN(pair.cert_chain, ReadFile(options.tls_certificate_file));
-  ssl.pem_key_cert_pairs.push_back(std::move(pair));
-  return grpc::SslServerCredentials(ssl);
-}
-
 // A service and what it is called.
 struct NamedService {
   grpc::Service* service;
@@ -70,7 +59,7 @@ absl::StatusOr<Listening> Listen(absl::string_view flag, const std::string& addr
                                  const std::vector<NamedService>& services, const ServiceDeps& deps,
                                  metrics::RpcMetrics* metrics) {
   IMPRINT_ASSIGN_OR_RETURN(std::shared_ptr<grpc::ServerCredentials> credentials,
-                           Credentials(options));
+                           TlsCredentials(options.tls));
   grpc::ServerBuilder builder;
   Listening listening;
   builder.AddListeningPort(address, std::move(credentials), &listening.port);
@@ -91,10 +80,7 @@ absl::StatusOr<Listening> Listen(absl::string_view flag, const std::string& addr
   if (listening.server == nullptr || (listening.port == 0 && !is_unix)) {
     return absl::UnavailableError(
         absl::StrCat("cannot listen on ", address, " (", flag,
-                     "): the port is taken, or the address is not this machine's",
-                     options.tls_certificate_file.empty()
-                         ? ""
-                         : ", or --tls_cert and --tls_key are not a certificate and its key"));
+                     "): the port is taken, or the address is not this machine's"));
   }
   if (is_unix) listening.port = 0;
   return listening;

@@ -18,6 +18,7 @@
 #include "server/rpc/admin_service.h"
 #include "server/rpc/imprint_service.h"
 #include "server/rpc/service_deps.h"
+#include "server/rpc/tls_credentials.h"
 
 namespace imprint::rpc {
 
@@ -26,9 +27,7 @@ struct ListenOptions {
   std::string address = "127.0.0.1:50051";
   // The AdminService's own; empty: at `address` as well (--admin_listen).
   std::string admin_address = {};
-  // PEM files; both or none (--tls_cert, --tls_key).
-  std::string tls_certificate_file = {};
-  std::string tls_key_file = {};
+  TlsOptions tls = {};
 };
 
 // Whether only this machine can reach the address.
