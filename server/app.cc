@@ -64,12 +64,35 @@ App::~App() {
 
 absl::StatusOr<std::unique_ptr<App>> App::Start(const ServerOptions& options) {
   std::unique_ptr<App> app(new App(options));
+  IMPRINT_RETURN_IF_ERROR(app->OpenTokens());
   IMPRINT_RETURN_IF_ERROR(app->OpenEndpoint());
   IMPRINT_RETURN_IF_ERROR(app->LoadModel());
   IMPRINT_RETURN_IF_ERROR(app->OpenData());
   IMPRINT_RETURN_IF_ERROR(app->StartServing());
   IMPRINT_RETURN_IF_ERROR(app->StartLearning());
   return app;
+}
+
+absl::Status App::OpenTokens() {
+  if (options_.tokens_file.empty()) {
+    const rpc::ListenOptions& listen = options_.listen;
+    const bool is_open =
+        !rpc::IsLocalAddress(listen.address) ||
+        (!listen.admin_address.empty() && !rpc::IsLocalAddress(listen.admin_address));
+    if (is_open && listen.tls.client_ca_file.empty()) {
+      spdlog::warn("whoever reaches {} may inject and administer: see --auth.tokens_file",
+                   listen.address);
+    }
+    return absl::OkStatus();
+  }
+  absl::StatusOr<std::unique_ptr<auth::Tokens>> tokens =
+      auth::Tokens::Open(options_.tokens_file, metrics_.auth(), clock_);
+  if (!tokens.ok()) {
+    return absl::Status(tokens.status().code(),
+                        absl::StrCat("--auth.tokens_file: ", tokens.status().message()));
+  }
+  tokens_ = *std::move(tokens);
+  return absl::OkStatus();
 }
 
 absl::Status App::OpenEndpoint() {
@@ -256,6 +279,8 @@ rpc::ServiceDeps App::MakeServiceDeps() {
                .dtype = options_.dtype,
                .version = ServerVersion(),
                .start_time = clock_->Now()};
+  deps.guard = rpc::Guard(
+      {.tokens = tokens_.get(), .forget_scope = options_.forget_scope, .metrics = metrics_.auth()});
   return deps;
 }
 

@@ -11,6 +11,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "server/auth/tokens.h"
 #include "server/engine/chat.h"
 #include "server/engine/compute_share.h"
 #include "server/engine/engine.h"
@@ -59,6 +60,7 @@ class App {
   explicit App(const ServerOptions& options);
 
   // Each needs those before it.
+  absl::Status OpenTokens();
   absl::Status OpenEndpoint();
   absl::Status LoadModel();
   absl::Status OpenData();
@@ -74,6 +76,7 @@ class App {
 
   // Made in this order and ended in the opposite one: each outlives those below it.
   metrics::Metrics metrics_;
+  std::unique_ptr<auth::Tokens> tokens_;  // null: everybody may call
   rpc::EventHub events_;
   std::unique_ptr<text::TextModel> text_;
   std::shared_ptr<const model::Weights> weights_;

@@ -135,6 +135,14 @@ void AddServerFlags(CLI::App* app, ServerOptions* options) {
   listen.AddDuration("--drain_deadline", options->drain_deadline,
                      "how long running queries may go on after SIGTERM");
 
+  FlagGroup auth(app, "Who may call");
+  auth.AddPath("--auth.tokens_file", options->tokens_file,
+               "lines of `imprint tokens new`, closed to other users, read again when it changes; "
+               "without: everybody who reaches a port");
+  auth.AddChoice<Scope>("--auth.forget_scope", options->forget_scope,
+                        {{"admin", Scope::kAdmin}, {"inject", Scope::kInject}},
+                        "scope of a token that ForgetExperience needs");
+
   FlagGroup logging(app, "Logging");
   logging.Add("--log_level", options->log_level, "least level that is logged")
       ->check(CLI::IsMember({"trace", "debug", "info", "warn", "error"}));

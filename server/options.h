@@ -12,6 +12,7 @@
 #include <variant>
 
 #include "absl/time/time.h"
+#include "common/token_line.h"
 #include "server/engine/engine.h"
 #include "server/experience/experience_log.h"
 #include "server/generator/generator.h"
@@ -40,6 +41,10 @@ struct ServerOptions {
   // Gets the bound ports as JSON once the server listens; empty: none.
   std::filesystem::path port_file;
   absl::Duration drain_deadline = absl::Seconds(30);
+
+  // Empty: no tokens, and everybody who reaches a port may do everything.
+  std::filesystem::path tokens_file;
+  Scope forget_scope = Scope::kAdmin;  // --auth.forget_scope
 
   std::string log_level = "info";
   std::string log_format = "text";

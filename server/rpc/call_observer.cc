@@ -13,7 +13,10 @@
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "common/log_fields.h"
+#include "google/protobuf/message.h"
 #include "google/protobuf/stubs/logging.h"
+#include "server/rpc/access.h"
+#include "server/rpc/audit.h"
 #include "server/rpc/errors.h"
 #include "server/rpc/request_origin.h"
 #include "spdlog/spdlog.h"
@@ -65,13 +68,22 @@ absl::Status UnreadableRequest() {
 
 class CallObserver final : public grpc::experimental::Interceptor {
  public:
-  CallObserver(std::string method, metrics::RpcMetrics* metrics)
-      : method_(std::move(method)), metrics_(metrics) {}
+  // `auditor`: null where the call is no administrative act.
+  CallObserver(std::string method, const grpc::ServerContextBase* context, const Guard* auditor,
+               metrics::RpcMetrics* metrics)
+      : method_(std::move(method)), context_(*context), auditor_(auditor), metrics_(metrics) {}
 
   void Intercept(grpc::experimental::InterceptorBatchMethods* methods) override {
     if (methods->QueryInterceptionHookPoint(InterceptionHookPoints::POST_RECV_INITIAL_METADATA)) {
       request_id_ = RequestId(Received(*methods, kRequestIdKey));
       trace_id_ = TraceId(Received(*methods, kTraceParentKey));
+    }
+    if (auditor_ != nullptr &&
+        methods->QueryInterceptionHookPoint(InterceptionHookPoints::POST_RECV_MESSAGE)) {
+      // Null where it could not be parsed.
+      const auto* request =
+          static_cast<const google::protobuf::Message*>(methods->GetRecvMessage());
+      if (request != nullptr) target_ = TargetOf(*request);
     }
     if (methods->QueryInterceptionHookPoint(InterceptionHookPoints::PRE_SEND_INITIAL_METADATA) &&
         !request_id_.empty()) {
@@ -104,6 +116,7 @@ class CallObserver final : public grpc::experimental::Interceptor {
   void Record(const std::string& code) const {
     const double seconds = absl::ToDoubleSeconds(absl::Now() - start_);
     if (metrics_ != nullptr) metrics_->record(method_, code, seconds);
+    if (auditor_ != nullptr) Audit(*auditor_, context_, method_, target_, code, request_id_);
     if (!spdlog::should_log(spdlog::level::debug)) return;
     LogFields fields = {
         {"method", method_}, {"code", code}, {"seconds", seconds}, {"request_id", request_id_}};
@@ -112,22 +125,27 @@ class CallObserver final : public grpc::experimental::Interceptor {
   }
 
   const std::string method_;
+  const grpc::ServerContextBase& context_;
+  const Guard* const auditor_;
   metrics::RpcMetrics* const metrics_;
   const absl::Time start_ = absl::Now();
   std::string request_id_;
   std::string trace_id_;
+  std::string target_;  // of an administrative act
 };
 
 }  // namespace
 
 CallObserverFactory::CallObserverFactory(
-    const std::vector<const google::protobuf::ServiceDescriptor*>& services,
+    const std::vector<const google::protobuf::ServiceDescriptor*>& services, const Guard* guard,
     metrics::RpcMetrics* metrics)
-    : metrics_(metrics) {
+    : guard_(guard), metrics_(metrics) {
   for (const google::protobuf::ServiceDescriptor* service : services) {
     for (int i = 0; i < service->method_count(); ++i) {
       const std::string& method = service->method(i)->name();
-      methods_[absl::StrCat("/", service->full_name(), "/", method)] = method;
+      const Access* access = FindAccess(service->full_name(), method);
+      methods_[absl::StrCat("/", service->full_name(), "/", method)] = {
+          .name = method, .audited = access != nullptr && access->audited};
       if (metrics_ != nullptr) metrics_->declare(method);
     }
   }
@@ -137,7 +155,8 @@ grpc::experimental::Interceptor* CallObserverFactory::CreateServerInterceptor(
     grpc::experimental::ServerRpcInfo* info) {
   const auto method = methods_.find(info->method());
   if (method == methods_.end()) return nullptr;
-  return new CallObserver(method->second, metrics_);
+  return new CallObserver(method->second.name, info->server_context(),
+                          method->second.audited ? guard_ : nullptr, metrics_);
 }
 
 void CaptureProtobufLog() { google::protobuf::SetLogHandler(LogFromProtobuf); }

@@ -13,6 +13,7 @@
 #include "google/protobuf/descriptor.h"
 #include "grpcpp/support/server_interceptor.h"
 #include "server/metrics/metrics.h"
+#include "server/rpc/guard.h"
 
 namespace imprint::rpc {
 
@@ -24,19 +25,28 @@ namespace imprint::rpc {
 // (or one made up), which it gets back as initial metadata, and the trace id of its traceparent.
 class CallObserverFactory final : public grpc::experimental::ServerInterceptorFactoryInterface {
  public:
+  // Calls that change something are a line at info as well, whether or not they were allowed
+  // (audit.h).
+  //
   // Of these services only: a method that somebody made up is no label of a metric, and is
-  // rightly UNIMPLEMENTED; health checks and reflection would drown the rest. `metrics`
-  // outlives the factory; may be null.
+  // rightly UNIMPLEMENTED; health checks and reflection would drown the rest. `guard` and
+  // `metrics`, which may be null, outlive the factory.
   CallObserverFactory(const std::vector<const google::protobuf::ServiceDescriptor*>& services,
-                      metrics::RpcMetrics* metrics);
+                      const Guard* guard, metrics::RpcMetrics* metrics);
 
   grpc::experimental::Interceptor* CreateServerInterceptor(
       grpc::experimental::ServerRpcInfo* info) override;
 
  private:
+  struct Method {
+    std::string name;
+    bool audited = false;
+  };
+
+  const Guard* const guard_;
   metrics::RpcMetrics* const metrics_;
-  // From "/imprint.v1.ImprintService/Query" to "Query".
-  absl::flat_hash_map<std::string, std::string> methods_;
+  // By "/imprint.v1.ImprintService/Query".
+  absl::flat_hash_map<std::string, Method> methods_;
 };
 
 // Sends protobuf's log to ours and listens in it for the field of a failed parse. Call once.

@@ -20,6 +20,7 @@ namespace {
 // Payloads of absl::Status that become details.
 constexpr char kErrorInfoUrl[] = "type.googleapis.com/google.rpc.ErrorInfo";
 constexpr char kBadRequestUrl[] = "type.googleapis.com/google.rpc.BadRequest";
+constexpr char kRetryInfoUrl[] = "type.googleapis.com/google.rpc.RetryInfo";
 constexpr absl::string_view kCutMark = "...";
 
 template <typename Message>
@@ -35,6 +36,14 @@ Message PayloadOrDefault(const absl::Status& status, const char* url) {
 std::string Cut(absl::string_view text, size_t max_bytes) {
   if (text.size() <= max_bytes) return std::string(text);
   return absl::StrCat(Shortened(text, max_bytes - kCutMark.size()), kCutMark);
+}
+
+google::rpc::RetryInfo ToRetryInfo(absl::Duration delay) {
+  google::rpc::RetryInfo retry;
+  retry.mutable_retry_delay()->set_seconds(absl::ToInt64Seconds(delay));
+  retry.mutable_retry_delay()->set_nanos(
+      static_cast<int32_t>(absl::ToInt64Nanoseconds(delay % absl::Seconds(1))));
+  return retry;
 }
 
 // How long a client should wait before it tries again; nullopt where that does not help.
@@ -59,6 +68,12 @@ absl::Status WithReason(absl::Status status, absl::string_view reason,
   info.set_reason(std::string(reason));
   for (const auto& [key, value] : metadata) (*info.mutable_metadata())[key] = value;
   status.SetPayload(kErrorInfoUrl, absl::Cord(info.SerializeAsString()));
+  return status;
+}
+
+absl::Status WithRetryDelay(absl::Status status, absl::Duration delay) {
+  if (status.ok()) return status;
+  status.SetPayload(kRetryInfoUrl, absl::Cord(ToRetryInfo(delay).SerializeAsString()));
   return status;
 }
 
@@ -128,12 +143,11 @@ grpc::Status ToGrpcStatus(const absl::Status& status) {
       bad_request.field_violations_size() > 0) {
     details.add_details()->PackFrom(bad_request);
   }
-  if (std::optional<absl::Duration> delay = RetryDelay(status.code()); delay.has_value()) {
-    google::rpc::RetryInfo retry;
-    retry.mutable_retry_delay()->set_seconds(absl::ToInt64Seconds(*delay));
-    retry.mutable_retry_delay()->set_nanos(
-        static_cast<int32_t>(absl::ToInt64Nanoseconds(*delay % absl::Seconds(1))));
-    details.add_details()->PackFrom(retry);
+  if (status.GetPayload(kRetryInfoUrl).has_value()) {
+    details.add_details()->PackFrom(
+        PayloadOrDefault<google::rpc::RetryInfo>(status, kRetryInfoUrl));
+  } else if (std::optional<absl::Duration> delay = RetryDelay(status.code()); delay.has_value()) {
+    details.add_details()->PackFrom(ToRetryInfo(*delay));
   }
   return grpc::Status(static_cast<grpc::StatusCode>(status.code()), message,
                       details.SerializeAsString());

@@ -15,6 +15,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
+#include "absl/time/time.h"
 #include "grpcpp/support/status.h"
 
 namespace imprint::rpc {
@@ -37,10 +38,17 @@ inline constexpr char kReasonReaderTooSlow[] = "READER_TOO_SLOW";
 inline constexpr char kReasonEventsDropped[] = "EVENTS_DROPPED";
 inline constexpr char kReasonServerBusy[] = "SERVER_BUSY";
 inline constexpr char kReasonDraining[] = "DRAINING";
+inline constexpr char kReasonTokenMissing[] = "TOKEN_MISSING";
+inline constexpr char kReasonTokenUnknown[] = "TOKEN_UNKNOWN";
+inline constexpr char kReasonScopeMissing[] = "SCOPE_MISSING";
+inline constexpr char kReasonQuotaExceeded[] = "QUOTA_EXCEEDED";
 
 // `status` with ErrorInfo's reason and metadata; OK stays OK.
 absl::Status WithReason(absl::Status status, absl::string_view reason,
                         const std::map<std::string, std::string>& metadata = {});
+
+// `status` with the time after which trying again helps, in place of its code's own.
+absl::Status WithRetryDelay(absl::Status status, absl::Duration delay);
 
 // INVALID_ARGUMENT about one field, named as in the request ("messages[2].role").
 absl::Status FieldError(absl::string_view field, absl::string_view description);

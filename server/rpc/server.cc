@@ -73,7 +73,7 @@ absl::StatusOr<Listening> Listen(absl::string_view flag, const std::string& addr
     observed.push_back(named.descriptor);
   }
   std::vector<std::unique_ptr<grpc::experimental::ServerInterceptorFactoryInterface>> observers;
-  observers.push_back(std::make_unique<CallObserverFactory>(observed, metrics));
+  observers.push_back(std::make_unique<CallObserverFactory>(observed, &deps.guard, metrics));
   builder.experimental().SetInterceptorCreators(std::move(observers));
   listening.server = builder.BuildAndStart();
   const bool is_unix = absl::StartsWith(address, "unix:");
@@ -98,8 +98,8 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ListenOptions& optio
                                                       metrics::RpcMetrics* metrics) {
   InitGrpcOnce();
   std::unique_ptr<Server> server(new Server(deps));
-  const NamedService imprint = {&server->imprint_service_, DescriptorOf<v1::QueryRequest>()};
-  const NamedService admin = {&server->admin_service_, DescriptorOf<v1::GetStatusRequest>()};
+  const NamedService imprint = {&server->guarded_imprint_, DescriptorOf<v1::QueryRequest>()};
+  const NamedService admin = {&server->guarded_admin_, DescriptorOf<v1::GetStatusRequest>()};
   std::vector<NamedService> services = {imprint};
   if (options.admin_address.empty()) services.push_back(admin);
   IMPRINT_ASSIGN_OR_RETURN(Listening listening,

@@ -16,6 +16,7 @@
 #include "grpcpp/server.h"
 #include "server/metrics/metrics.h"
 #include "server/rpc/admin_service.h"
+#include "server/rpc/guarded_services.h"
 #include "server/rpc/imprint_service.h"
 #include "server/rpc/service_deps.h"
 #include "server/rpc/tls_credentials.h"
@@ -54,10 +55,16 @@ class Server {
   void Shutdown(absl::Time deadline);
 
  private:
-  explicit Server(const ServiceDeps* deps) : imprint_service_(deps), admin_service_(deps) {}
+  explicit Server(const ServiceDeps* deps)
+      : imprint_service_(deps),
+        admin_service_(deps),
+        guarded_imprint_(&imprint_service_, &deps->guard),
+        guarded_admin_(&admin_service_, &deps->guard) {}
 
   ImprintServiceImpl imprint_service_;
   AdminServiceImpl admin_service_;
+  GuardedImprintService guarded_imprint_;
+  GuardedAdminService guarded_admin_;
   int port_ = 0;
   int admin_port_ = 0;
   // One, or two where the admin service has an address of its own.

@@ -19,6 +19,7 @@
 #include "server/probe/probe_maker.h"
 #include "server/probe/prober.h"
 #include "server/rpc/event_hub.h"
+#include "server/rpc/guard.h"
 #include "server/rpc/validate.h"
 #include "server/rpc/worker_pool.h"
 #include "server/store/store.h"
@@ -70,6 +71,8 @@ struct ServiceDeps {
   Limits limits;
   QueryLimits query;
   ServerInfo info;
+  // Of both services.
+  Guard guard;
 };
 
 }  // namespace imprint::rpc

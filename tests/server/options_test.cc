@@ -116,6 +116,18 @@ TEST(OptionsTest, AddressesBeyondThisMachineNeedTlsOrConsent) {
       ParseWith({"--listen=0.0.0.0:50051", "--tls_cert=c.pem", "--tls_key=k.pem"})));
 }
 
+TEST(OptionsTest, SaysWhoMayCall) {
+  EXPECT_TRUE(Good({}).tokens_file.empty());
+  EXPECT_EQ(Good({}).forget_scope, Scope::kAdmin);
+  const ServerOptions options = Good({"--auth.tokens_file=t", "--auth.forget_scope=inject"});
+  EXPECT_EQ(options.tokens_file, "t");
+  EXPECT_EQ(options.forget_scope, Scope::kInject);
+  for (const char* wrong :
+       {"--auth.forget_scope=query", "--auth.tokens_file=", "--tls_client_ca=c.pem"}) {
+    EXPECT_TRUE(std::holds_alternative<ExitRequest>(ParseWith({wrong}))) << wrong;
+  }
+}
+
 TEST(OptionsTest, EndpointsBeyondThisMachineNeedTlsOrConsent) {
   const std::vector<std::string> flags = {"--generator.endpoint=http://models.example/v1",
                                           "--generator.endpoint_model=m"};

@@ -1,0 +1,36 @@
+// Copyright 2026 The Imprint Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Which call needs which scope: the one table of it.
+
+#ifndef IMPRINT_SERVER_RPC_ACCESS_H_
+#define IMPRINT_SERVER_RPC_ACCESS_H_
+
+#include <optional>
+
+#include "absl/strings/string_view.h"
+#include "absl/types/span.h"
+#include "common/token_line.h"
+
+namespace imprint::rpc {
+
+struct Access {
+  absl::string_view service;  // "imprint.v1.AdminService"
+  absl::string_view method;
+  Scope scope;
+  // Whether each call is a line of the log: who did what to what, and what came of it.
+  bool audited = false;
+  // Suffices as well where the state of one experience is all that is asked for.
+  std::optional<Scope> state_scope = std::nullopt;
+};
+
+// All methods of both services. Where ForgetExperience stands with admin, --auth.forget_scope
+// has the last word.
+absl::Span<const Access> AccessTable();
+
+// Null: there is no such method, and nobody may call it.
+const Access* FindAccess(absl::string_view service, absl::string_view method);
+
+}  // namespace imprint::rpc
+
+#endif  // IMPRINT_SERVER_RPC_ACCESS_H_

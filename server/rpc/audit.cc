@@ -1,0 +1,76 @@
+// Copyright 2026 The Imprint Authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "server/rpc/audit.h"
+
+#include <algorithm>
+#include <vector>
+
+#include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "common/log_fields.h"
+#include "google/protobuf/descriptor.h"
+#include "server/rpc/errors.h"
+
+namespace imprint::rpc {
+namespace {
+
+using google::protobuf::FieldDescriptor;
+
+// Fields that hold the name of a thing; the first needs no word before it.
+constexpr const char* kNames[] = {"name", "anchor", "experience", "request_id"};
+
+// Callers choose them: no line break gets into the log, and no novel.
+std::string Safe(absl::string_view text) {
+  return absl::Utf8SafeCEscape(Shortened(text, kMaxFieldBytes));
+}
+
+std::string LabelKeys(const google::protobuf::Message& request, const FieldDescriptor& labels) {
+  std::vector<std::string> keys;
+  const google::protobuf::Reflection& reflection = *request.GetReflection();
+  for (int i = 0; i < reflection.FieldSize(request, &labels); ++i) {
+    const auto& entry = reflection.GetRepeatedMessage(request, &labels, i);
+    keys.push_back(Safe(entry.GetReflection()->GetString(entry, entry.GetDescriptor()->map_key())));
+  }
+  std::sort(keys.begin(), keys.end());
+  return absl::StrJoin(keys, ",");
+}
+
+}  // namespace
+
+std::string TargetOf(const google::protobuf::Message& request) {
+  std::vector<std::string> parts;
+  const google::protobuf::Descriptor& type = *request.GetDescriptor();
+  for (const char* name : kNames) {
+    const FieldDescriptor* field = type.FindFieldByName(name);
+    if (field == nullptr || field->is_repeated() ||
+        field->cpp_type() != FieldDescriptor::CPPTYPE_STRING) {
+      continue;
+    }
+    const std::string value = request.GetReflection()->GetString(request, field);
+    if (value.empty()) continue;
+    const bool is_name = field->name() == kNames[0];
+    parts.push_back(is_name ? Safe(value) : absl::StrCat(name, "=", Safe(value)));
+  }
+  const FieldDescriptor* labels = type.FindFieldByName("labels");
+  if (labels != nullptr && labels->is_map()) {
+    if (std::string keys = LabelKeys(request, *labels); !keys.empty()) {
+      parts.push_back(absl::StrCat("labels=", keys));
+    }
+  }
+  return absl::StrJoin(parts, " ");
+}
+
+void Audit(const Guard& guard, const grpc::ServerContextBase& context, absl::string_view method,
+           const std::string& target, const std::string& code, const std::string& request_id) {
+  LogWithFields(spdlog::level::info, "admin act",
+                {{"caller", guard.CallerOf(context)},
+                 {"peer", context.peer()},
+                 {"method", std::string(method)},
+                 {"target", target},
+                 {"code", code},
+                 {"request_id", request_id}});
+}
+
+}  // namespace imprint::rpc

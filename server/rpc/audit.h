@@ -1,0 +1,28 @@
+// Copyright 2026 The Imprint Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// The line of the log for one administrative act: who, what, on what, with what result. Of a
+// request only names of things: never a question, a text or a label's value.
+
+#ifndef IMPRINT_SERVER_RPC_AUDIT_H_
+#define IMPRINT_SERVER_RPC_AUDIT_H_
+
+#include <string>
+
+#include "absl/strings/string_view.h"
+#include "google/protobuf/message.h"
+#include "grpcpp/server_context.h"
+#include "server/rpc/guard.h"
+
+namespace imprint::rpc {
+
+// What a request is about: "versions/3", "request_id=a", "labels=user,topic"; empty: the server.
+std::string TargetOf(const google::protobuf::Message& request);
+
+// Writes the line.
+void Audit(const Guard& guard, const grpc::ServerContextBase& context, absl::string_view method,
+           const std::string& target, const std::string& code, const std::string& request_id);
+
+}  // namespace imprint::rpc
+
+#endif  // IMPRINT_SERVER_RPC_AUDIT_H_
