@@ -123,6 +123,14 @@ absl::Status CheckClosedToOthers(const std::filesystem::path& path) {
       absl::StrCat(path.string(), " is open to every user of this machine; chmod o= it"));
 }
 
+absl::Status CloseToOthers(const std::filesystem::path& path) {
+  struct stat info;
+  if (::stat(path.c_str(), &info) != 0) return ErrnoStatus("look at", path);
+  if ((info.st_mode & S_IRWXO) == 0) return absl::OkStatus();
+  if (::chmod(path.c_str(), info.st_mode & 07770) != 0) return ErrnoStatus("chmod o= of", path);
+  return absl::OkStatus();
+}
+
 absl::Status SyncFile(const std::filesystem::path& path) { return Sync(path, 0); }
 
 absl::Status SyncDirectory(const std::filesystem::path& path) {

@@ -40,6 +40,10 @@ absl::Status SyncDirectory(const std::filesystem::path& path);
 // is there stays as it is. FAILED_PRECONDITION when something else has that name.
 absl::Status MakePrivateDirectories(const std::filesystem::path& path);
 
+// Takes a folder's permissions from users who are neither its owner nor of its group. Errors where
+// they have some and it is somebody else's folder.
+absl::Status CloseToOthers(const std::filesystem::path& path);
+
 // Removes a file or a folder with all that is in it; OK when there is nothing. Links are
 // removed, not followed. Not synced.
 absl::Status RemoveTree(const std::filesystem::path& path);

@@ -131,6 +131,11 @@ absl::Status App::LoadModel() {
 
 absl::Status App::OpenData() {
   IMPRINT_RETURN_IF_ERROR(MakePrivateDirectories(options_.data_dir));
+  // What is in it is closed by itself; a volume may belong to root.
+  if (const absl::Status closed = CloseToOthers(options_.data_dir); !closed.ok()) {
+    spdlog::warn("--data_dir is open to every user of this machine: {}",
+                 std::string(closed.message()));
+  }
   store::StoreOptions store;
   store.path = options_.data_dir / "db";
   store.model_fingerprint = model_fingerprint_;

@@ -81,6 +81,15 @@ TEST(FileUtilTest, MakesPrivateFoldersAndLeavesThoseThatAreThere) {
   IMPRINT_EXPECT_OK(MakePrivateDirectories(dir / "open/a/b"));
 }
 
+TEST(FileUtilTest, AFolderIsClosedToOthersAndKeepsItsGroup) {
+  TempDir dir;
+  for (const mode_t mode : {0755U, 0777U, 0750U, 0700U}) {
+    ASSERT_EQ(::chmod(dir.path().c_str(), mode), 0);
+    IMPRINT_EXPECT_OK(CloseToOthers(dir.path()));
+    EXPECT_EQ(ModeOf(dir.path()), mode & 0770U);
+  }
+}
+
 TEST(FileUtilTest, AFileThatEverybodyMayUseIsNamed) {
   TempDir dir;
   const std::filesystem::path file = dir / "secret";
