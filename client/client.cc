@@ -3,13 +3,16 @@
 
 #include "imprint/client.h"
 
+#include <algorithm>
 #include <fstream>
 #include <iterator>
 #include <utility>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "common/loopback.h"
 #include "google/rpc/error_details.pb.h"
 #include "google/rpc/status.pb.h"
 
@@ -36,24 +39,80 @@ std::string WhyNoUpdateComes(Client& client) {
   return absl::StrCat(server.job_awaiting_approval(), " awaits approval");
 }
 
+absl::StatusOr<std::string> ReadFile(const std::string& path, absl::string_view flag) {
+  std::ifstream file(path, std::ios::binary);
+  if (!file) return absl::NotFoundError(absl::StrCat("cannot read ", path, " (", flag, ")"));
+  return std::string(std::istreambuf_iterator<char>(file), {});
+}
+
+absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>> Credentials(
+    const ClientOptions& options) {
+  if (options.tls_cert.empty() != options.tls_key.empty()) {
+    return absl::InvalidArgumentError("--tls_cert and --tls_key: give both or none");
+  }
+  if (options.tls_ca.empty()) {
+    if (options.tls_cert.empty()) return grpc::InsecureChannelCredentials();
+    return absl::InvalidArgumentError("--tls_cert: needs --tls_ca, which turns TLS on");
+  }
+  grpc::SslCredentialsOptions tls;
+  absl::StatusOr<std::string> text = ReadFile(options.tls_ca, "--tls_ca");
+  if (!text.ok()) return text.status();
+  tls.pem_root_certs = *std::move(text);
+  if (options.tls_cert.empty()) return grpc::SslCredentials(tls);
+  text = ReadFile(options.tls_cert, "--tls_cert");
+  if (!text.ok()) return text.status();
+  tls.pem_cert_chain = *std::move(text);
+  text = ReadFile(options.tls_key, "--tls_key");
+  if (!text.ok()) return text.status();
+  tls.pem_private_key = *std::move(text);
+  return grpc::SslCredentials(tls);
+}
+
+bool IsThisMachine(absl::string_view address) {
+  return absl::StartsWith(address, "unix:") || IsLoopback(address.substr(0, address.rfind(':')));
+}
+
+// The metadata of the token; empty: there is none.
+absl::StatusOr<std::string> Authorization(const ClientOptions& options) {
+  std::string token = options.token;
+  if (token.empty() && !options.token_file.empty()) {
+    absl::StatusOr<std::string> text = ReadFile(options.token_file, "--token_file");
+    if (!text.ok()) return text.status();
+    token = *std::move(text);
+  }
+  absl::StripAsciiWhitespace(&token);
+  if (token.empty()) {
+    if (options.token_file.empty()) return "";
+    return absl::InvalidArgumentError(absl::StrCat(options.token_file, " is empty (--token_file)"));
+  }
+  // It is a header on its way.
+  if (!std::all_of(token.begin(), token.end(), absl::ascii_isgraph)) {
+    return absl::InvalidArgumentError(
+        "the token is not one word of printable characters (--token_file, IMPRINT_TOKEN)");
+  }
+  const bool local = IsThisMachine(options.server) &&
+                     (options.admin_server.empty() || IsThisMachine(options.admin_server));
+  if (options.tls_ca.empty() && !local && !options.allow_insecure_token) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("without TLS the token could be read on its way to ", options.server,
+                     ": give --tls_ca, or --allow_insecure_token"));
+  }
+  return absl::StrCat("Bearer ", token);
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Client>> Client::Make(const ClientOptions& options) {
-  std::shared_ptr<grpc::ChannelCredentials> credentials = grpc::InsecureChannelCredentials();
-  if (!options.tls_ca.empty()) {
-    std::ifstream file(options.tls_ca, std::ios::binary);
-    if (!file) {
-      return absl::NotFoundError(
-          absl::StrCat("cannot read the certificates in ", options.tls_ca, " (--tls_ca)"));
-    }
-    grpc::SslCredentialsOptions tls;
-    tls.pem_root_certs.assign(std::istreambuf_iterator<char>(file), {});
-    credentials = grpc::SslCredentials(tls);
-  }
+  absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>> made = Credentials(options);
+  if (!made.ok()) return made.status();
+  const std::shared_ptr<grpc::ChannelCredentials> credentials = *std::move(made);
+  absl::StatusOr<std::string> authorization = Authorization(options);
+  if (!authorization.ok()) return authorization.status();
   grpc::ChannelArguments arguments;
   // An experience may be larger than gRPC's default, 4 MiB (--inject.max_bytes).
   arguments.SetMaxReceiveMessageSize(-1);
   auto client = std::unique_ptr<Client>(new Client(options));
+  client->authorization_ = *std::move(authorization);
   client->channel_ = grpc::CreateCustomChannel(options.server, credentials, arguments);
   client->imprint_ = v1::ImprintService::NewStub(client->channel_);
   client->admin_ = v1::AdminService::NewStub(
@@ -70,6 +129,7 @@ void Client::Prepare(grpc::ClientContext& context) const {
 
 void Client::PrepareLong(grpc::ClientContext& context) const {
   for (const auto& [key, value] : options_.metadata) context.AddMetadata(key, value);
+  if (!authorization_.empty()) context.AddMetadata("authorization", authorization_);
 }
 
 grpc::Status Ask(Client& client, const v1::QueryRequest& request, Answer& answer) {

@@ -111,6 +111,7 @@ void AddVersions(CLI::App& app, Command& command);
 void AddProbes(CLI::App& app, Command& command);
 void AddExportVersion(CLI::App& app, Command& command);
 void AddReport(CLI::App& app, Command& command);
+void AddTokens(CLI::App& app, Command& command);
 void AddCompletion(CLI::App& app, Command& command);
 
 }  // namespace imprint::client

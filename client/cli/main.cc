@@ -38,10 +38,25 @@ void SetUp(CLI::App& app, Command& command) {
                  "turns TLS on: a file with the certificates (PEM) that sign the server's")
       ->type_name("FILE")
       ->envname("IMPRINT_TLS_CA");
+  app.add_option("--tls_cert", command.options.tls_cert,
+                 "a file with your own certificate (PEM), where the server wants one")
+      ->type_name("FILE")
+      ->envname("IMPRINT_TLS_CERT");
+  app.add_option("--tls_key", command.options.tls_key, "a file with its key (PEM)")
+      ->type_name("FILE")
+      ->envname("IMPRINT_TLS_KEY");
+  // No flag takes the token itself: every user of the machine sees command lines.
+  app.add_option("--token_file", command.options.token_file,
+                 "a file with your token; or the token itself in IMPRINT_TOKEN")
+      ->type_name("FILE")
+      ->envname("IMPRINT_TOKEN_FILE");
+  app.add_flag("--allow_insecure_token", command.options.allow_insecure_token,
+               "send the token to other machines without TLS: it can be read on the way");
   app.add_flag("--json", command.json, "print JSON: one document, or one line an item");
   // The verbs inherit it, and list none of the global flags themselves.
   app.footer(
-      "Before or after the verb: --server, --admin_server, --tls_ca, --config, --json.\n"
+      "Before or after the verb: --server, --admin_server, --tls_ca, --tls_cert,\n"
+      "--tls_key, --token_file, --allow_insecure_token, --config, --json.\n"
       "imprint --help lists these and the verbs, imprint VERB --help what a verb takes.\n"
       "Exit codes: 0 done; 1 it ended badly (held, quarantined, rejected, paused);\n"
       "2 wrong command line; 3 no server answers; 4 the server refused.");
@@ -61,6 +76,7 @@ void AddVerbs(CLI::App& app, Command& command) {
   AddProbes(app, command);
   AddExportVersion(app, command);
   AddReport(app, command);
+  AddTokens(app, command);
   AddCompletion(app, command);
 }
 
@@ -89,6 +105,10 @@ int Main(int argc, char** argv) {
   // As programs of a traced build hand it down.
   if (const char* trace = std::getenv("TRACEPARENT"); trace != nullptr && IsPrintable(trace)) {
     command.options.metadata.emplace_back("traceparent", trace);
+  }
+  if (const char* token = std::getenv("IMPRINT_TOKEN");
+      token != nullptr && app.get_option("--token_file")->count() == 0) {
+    command.options.token = token;
   }
   auto client = Client::Make(command.options);
   if (!client.ok()) return Command::Fail(kUsage, client.status().message());

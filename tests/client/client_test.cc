@@ -6,6 +6,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <functional>
 #include <string>
 
 #include "google/rpc/error_details.pb.h"
@@ -31,6 +32,40 @@ TEST(Client, ReceivesAnExperienceLargerThanTheDefaultLimit) {
 
   ASSERT_TRUE(status.ok()) << status.error_message();
   EXPECT_EQ(response.experience().content().text().size(), kBytes);
+}
+
+TEST(ClientMake, KeepsATokenOnThisMachineWithoutTls) {
+  ClientOptions options;
+  options.token = "abc";
+  for (const char* server : {"127.0.0.1:1", "localhost:1", "[::1]:1", "unix:/run/imprint"}) {
+    options.server = server;
+    EXPECT_TRUE(Client::Make(options).ok()) << server;
+  }
+  for (const char* server : {"10.0.0.1:1", "imprint:1", "127.0.0.1.example.org:1"}) {
+    options.server = server;
+    options.allow_insecure_token = false;
+    const absl::Status status = Client::Make(options).status();
+    EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << server;
+    EXPECT_THAT(std::string(status.message()), HasSubstr("--tls_ca"));
+    options.allow_insecure_token = true;
+    EXPECT_TRUE(Client::Make(options).ok());
+  }
+}
+
+TEST(ClientMake, RefusesWhatDoesNotGoTogether) {
+  const auto is_made = [](const std::function<void(ClientOptions&)>& change) {
+    ClientOptions options;
+    change(options);
+    return Client::Make(options).ok();
+  };
+  EXPECT_FALSE(is_made([](ClientOptions& options) { options.tls_ca = "/nowhere.pem"; }));
+  EXPECT_FALSE(is_made([](ClientOptions& options) { options.tls_cert = "a.pem"; }));
+  EXPECT_FALSE(is_made([](ClientOptions& options) {
+    options.tls_cert = "a.pem";
+    options.tls_key = "b.pem";
+  }));
+  EXPECT_FALSE(is_made([](ClientOptions& options) { options.token = "two words"; }));
+  EXPECT_FALSE(is_made([](ClientOptions& options) { options.token_file = "/nowhere"; }));
 }
 
 TEST(AwaitIntegrated, ReturnsWhatArrived) {

@@ -467,6 +467,7 @@ def test_help_says_the_exit_codes_and_the_global_flags(cli):
         "versions",
         "jobs watch",
         "probes add",
+        "tokens new",
     ):
         ran = cli(*verb.split(), "--help")
         assert ran.code == DONE

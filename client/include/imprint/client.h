@@ -27,6 +27,15 @@ struct ClientOptions {
   std::string admin_server;
   // A file with the certificates (PEM) that the server's must be signed by. Empty: no TLS.
   std::string tls_ca;
+  // Files (PEM) with a certificate of the caller's own and its key, where the server wants one
+  // (--tls_client_ca); both or none.
+  std::string tls_cert;
+  std::string tls_key;
+  // Sent with each call; read from `token_file` where that is given and this is empty. Without TLS
+  // it goes to this machine alone, unless `allow_insecure_token`.
+  std::string token;
+  std::string token_file;
+  bool allow_insecure_token = false;
   // How long one call may take; calls that stream or wait have no limit.
   absl::Duration timeout = absl::Seconds(30);
   // Sent with each call: {"x-request-id", "7"} and {"traceparent", "00-..."}, say, which the
@@ -37,7 +46,8 @@ struct ClientOptions {
 // Thread-safe.
 class Client {
  public:
-  // Does not connect yet. NOT_FOUND when `tls_ca` cannot be read.
+  // Does not connect yet. NOT_FOUND names a file that cannot be read; INVALID_ARGUMENT says which
+  // options do not go together, or that the token would be readable on its way.
   static absl::StatusOr<std::unique_ptr<Client>> Make(const ClientOptions& options);
 
   v1::ImprintService::Stub& imprint() { return *imprint_; }
@@ -56,6 +66,7 @@ class Client {
   explicit Client(const ClientOptions& options) : options_(options) {}
 
   const ClientOptions options_;
+  std::string authorization_;  // metadata; empty: none
   std::shared_ptr<grpc::Channel> channel_;
   std::unique_ptr<v1::ImprintService::Stub> imprint_;
   std::unique_ptr<v1::AdminService::Stub> admin_;
