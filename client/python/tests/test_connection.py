@@ -20,6 +20,7 @@ from imprint import (
     UnimplementedError,
     WaitTimeoutError,
 )
+from imprint._settings import make_settings
 
 ONCE = RetryPolicy(max_attempts=1)
 
@@ -150,3 +151,51 @@ def test_an_injection_survives_a_crash_and_is_stored_once(make, tmp_path):
         assert [e.sequence for e in after] == [first.sequence, first.sequence + 1]
     finally:
         server.kill()
+
+
+class TestToken:
+    """Where a token comes from, and where it may go."""
+
+    @pytest.fixture(autouse=True)
+    def environment(self, monkeypatch):
+        for name in ("IMPRINT_TOKEN", "IMPRINT_TOKEN_FILE"):
+            monkeypatch.delenv(name, raising=False)
+
+    @staticmethod
+    def sent(**settings):
+        settings.setdefault("address", "127.0.0.1:1")
+        given = {"admin_address": None, "tls": None, "timeout": 1.0, "compute_timeout": 1.0}
+        given.update(retry=None, channel_options=(), **settings)
+        return make_settings(**given).call_metadata()
+
+    def test_it_is_sent_beside_other_metadata(self, monkeypatch):
+        assert self.sent() is None
+        assert self.sent(token="abc") == [("authorization", "Bearer abc")]
+        pairs = self.sent(token="abc", metadata=lambda: [("x-request-id", "7")])
+        assert pairs == [("x-request-id", "7"), ("authorization", "Bearer abc")]
+        monkeypatch.setenv("IMPRINT_TOKEN", "def")
+        assert self.sent() == [("authorization", "Bearer def")]
+
+    def test_a_file_is_read_before_each_call(self, tmp_path):
+        file = tmp_path / "token"
+        file.write_text("old\n")
+        settings = make_settings("[::1]:1", None, None, 1, 1, None, (), token_file=file)
+        file.write_text("new\n")
+        assert settings.call_metadata() == [("authorization", "Bearer new")]
+
+    @pytest.mark.parametrize("address", ["10.0.0.1:1", "imprint:1", "127.0.0.1.example.org:1"])
+    def test_it_does_not_leave_the_machine_in_plain_text(self, address):
+        with pytest.raises(ValueError, match="read on its way"):
+            self.sent(address=address, token="abc")
+        with pytest.raises(ValueError, match="read on its way"):
+            self.sent(admin_address=address, token="abc")
+        assert self.sent(address=address, token="abc", tls=True)
+        assert self.sent(address=address, token="abc", allow_insecure_token=True)
+
+    def test_what_is_no_token_is_refused(self, tmp_path):
+        (tmp_path / "empty").write_text("\n")
+        for bad in ({"token": "two words"}, {"token": ""}, {"token_file": tmp_path / "empty"}):
+            with pytest.raises(ValueError, match="one word"):
+                self.sent(**bad)
+        with pytest.raises(OSError, match="missing"):
+            self.sent(token_file=tmp_path / "missing")

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from importlib import metadata as packages
 from typing import Any, Callable
 
+from imprint._token import Token, find_token, is_this_machine
 from imprint.retry import RetryPolicy
 from imprint.tls import Tls
 
@@ -36,10 +37,14 @@ class Settings:
     retry: RetryPolicy
     channel_options: Sequence[tuple[str, Any]] = field(default=())
     metadata: MetadataSource | None = None
+    token: Token | None = None
 
     def call_metadata(self) -> list[tuple[str, str]] | None:
         """To be sent with the next call."""
-        return None if self.metadata is None else list(self.metadata())
+        pairs = [] if self.metadata is None else list(self.metadata())
+        if self.token is not None:
+            pairs.append(self.token.metadata())
+        return pairs or None
 
     def options(self) -> list[tuple[str, Any]]:
         """Of a channel. What the caller gives goes last, and wins."""
@@ -64,15 +69,34 @@ def make_settings(
     retry: RetryPolicy | None,
     channel_options: Sequence[tuple[str, Any]],
     metadata: MetadataSource | None = None,
+    token: str | None = None,
+    token_file: str | os.PathLike[str] | None = None,
+    allow_insecure_token: bool = False,
 ) -> Settings:
-    """What is None comes from the environment, as the `imprint` program takes it."""
+    """What is None comes from the environment, as the `imprint` program takes it.
+
+    ValueError: the token could be read on its way.
+    """
     address = address or os.environ.get("IMPRINT_SERVER") or "127.0.0.1:50051"
     admin_address = admin_address or os.environ.get("IMPRINT_ADMIN_SERVER") or address
     ca_file = os.environ.get("IMPRINT_TLS_CA")
     if tls is None and ca_file:
-        tls = Tls(ca_file)
+        tls = Tls(
+            ca_file,
+            cert_file=os.environ.get("IMPRINT_TLS_CERT") or None,
+            key_file=os.environ.get("IMPRINT_TLS_KEY") or None,
+        )
     elif isinstance(tls, bool):
         tls = Tls() if tls else None
+    bearer = find_token(token, token_file)
+    if bearer is not None:
+        bearer.metadata()  # so that a bad one is told to who made the client
+        local = is_this_machine(address) and is_this_machine(admin_address)
+        if tls is None and not local and not allow_insecure_token:
+            raise ValueError(
+                f"without TLS the token could be read on its way to {address}: "
+                "give tls, or allow_insecure_token=True"
+            )
     return Settings(
         address=address,
         admin_address=admin_address,
@@ -82,4 +106,5 @@ def make_settings(
         retry=retry or RetryPolicy(),
         channel_options=tuple(channel_options),
         metadata=metadata,
+        token=bearer,
     )

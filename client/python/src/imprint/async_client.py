@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import datetime
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -58,9 +59,22 @@ class AsyncClient:
         retry: RetryPolicy | None = None,
         channel_options: Sequence[tuple[str, Any]] = (),
         metadata: MetadataSource | None = None,
+        token: str | None = None,
+        token_file: str | os.PathLike[str] | None = None,
+        allow_insecure_token: bool = False,
     ) -> None:
         settings = make_settings(
-            address, admin_address, tls, timeout, compute_timeout, retry, channel_options, metadata
+            address,
+            admin_address,
+            tls,
+            timeout,
+            compute_timeout,
+            retry,
+            channel_options,
+            metadata,
+            token,
+            token_file,
+            allow_insecure_token,
         )
         self._transport = AsyncTransport(settings)
         self._caller = Caller(settings)

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import datetime
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -45,6 +46,10 @@ class Client:
     the client's `timeout`, or `compute_timeout` where the model works for it (query, stream,
     score, probes). `float("inf")`: none. See RetryPolicy for what is tried again.
 
+    `token`, or `token_file` (IMPRINT_TOKEN_FILE), which is read before each call; without, what
+    IMPRINT_TOKEN holds: sent with each call to a server with tokens. Without TLS it goes to this
+    machine alone (ValueError), unless `allow_insecure_token`.
+
     `metadata` is asked before each attempt of a call what to send with it: pairs such as
     ("x-request-id", "7") and ("traceparent", "00-..."), which the server's log names.
 
@@ -64,9 +69,22 @@ class Client:
         retry: RetryPolicy | None = None,
         channel_options: Sequence[tuple[str, Any]] = (),
         metadata: MetadataSource | None = None,
+        token: str | None = None,
+        token_file: str | os.PathLike[str] | None = None,
+        allow_insecure_token: bool = False,
     ) -> None:
         settings = make_settings(
-            address, admin_address, tls, timeout, compute_timeout, retry, channel_options, metadata
+            address,
+            admin_address,
+            tls,
+            timeout,
+            compute_timeout,
+            retry,
+            channel_options,
+            metadata,
+            token,
+            token_file,
+            allow_insecure_token,
         )
         self._transport = Transport(settings)
         self._caller = Caller(settings)
