@@ -43,9 +43,9 @@ class Ran:
 class Cli:
     """The program, told which server to talk to."""
 
-    def __init__(self, address):
+    def __init__(self, address, **environment):
         self.address = address
-        self._environment = dict(os.environ, IMPRINT_SERVER=address, TZ="UTC")
+        self._environment = dict(os.environ, IMPRINT_SERVER=address, TZ="UTC", **environment)
 
     def __call__(self, *words, stdin=""):
         """Runs it with pipes on all three sides."""
