@@ -126,6 +126,16 @@ def test_imprintd_understands_its_flags(tmp_path):
     assert_understood(flags, tmp_path)
 
 
+def test_with_tls_and_tokens(tmp_path):
+    path = ROOT / "deploy/compose.secure.yml"
+    run("docker-compose", "-f", str(ROOT / "docker-compose.yml"), "-f", str(path), "config", "-q")
+    service = yaml.safe_load(path.read_text())["services"]["imprint"]
+    program, *flags = service["command"]
+    assert program == "imprintd"
+    assert {flag.split("=")[0] for flag in flags} >= {"--tls_cert", "--auth.tokens_file"}
+    assert_understood(flags, tmp_path)
+
+
 def test_prometheus_is_told_where_the_server_is():
     (targets,) = yaml.safe_load((ROOT / "deploy/prometheus/targets.compose.yml").read_text())
     (target,) = targets["targets"]

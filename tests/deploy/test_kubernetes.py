@@ -35,6 +35,8 @@ SWITCHES = {
     "rules": {"metrics": {"prometheusRule": {"enabled": True, "labels": {"release": "p"}}}},
     "tls": {"tls": {"secretName": "imprint-tls"}},
     "tls-alone": {"tls": {"secretName": "imprint-tls"}, "metrics": {"enabled": False}},
+    "client-certificates": {"tls": {"secretName": "imprint-tls", "clientCertificates": True}},
+    "tokens": {"auth": {"secretName": "imprint-tokens", "forgetScope": "inject"}},
     "gpu": {"gpu": {"count": 1, "runtimeClassName": "nvidia"}},
     "no-limits": {"resources": {"limits": None, "requests": None}},
     "no-policy": {"networkPolicy": {"enabled": False}},
@@ -121,7 +123,7 @@ def test_the_schemas_find_what_is_wrong():
         kubernetes_validate.validate(objects["StatefulSet", "imprint"], "1.29", strict=True)
 
 
-@pytest.mark.parametrize("name", ["defaults", "tls-alone", "all"])
+@pytest.mark.parametrize("name", ["defaults", "tls-alone", "client-certificates", "tokens", "all"])
 def test_imprintd_understands_its_flags(name, tmp_path):
     program, *flags = container_of(render(SWITCHES[name]))["args"]
     assert program == "imprintd"
@@ -146,6 +148,8 @@ def test_a_number_stays_as_it_was_written():
         {"persistence": {"accessMode": "ReadWriteMany"}},
         {"model": {"path": "models/relative"}},
         {"gpu": {"count": 2}},
+        {"auth": {"forgetScope": "query"}},
+        {"flags": {"auth.tokens_file": "/tokens"}},
     ],
 )
 def test_wrong_values_are_refused(values):
@@ -280,6 +284,26 @@ def test_tls():
     assert "--allow_insecure_listen" not in container_of(render(SWITCHES["tls-alone"]))["args"]
 
 
+def test_client_certificates():
+    container = container_of(render(SWITCHES["client-certificates"]))
+    assert "--tls_client_ca=/tls/ca.crt" in container["args"]
+    env = {each["name"]: each.get("value") for each in container["env"]}
+    assert (env["IMPRINT_TLS_CERT"], env["IMPRINT_TLS_KEY"]) == ("/tls/tls.crt", "/tls/tls.key")
+
+
+def test_tokens():
+    """The server refuses a file that everybody may read; its group is that of the volume."""
+    pod = pod_of(render(SWITCHES["tokens"]))["spec"]
+    (container,) = pod["containers"]
+    assert {"--auth.tokens_file=/auth/tokens", "--auth.forget_scope=inject"} <= set(
+        container["args"]
+    )
+    (volume,) = [each for each in pod["volumes"] if each["name"] == "auth"]
+    assert volume["secret"]["secretName"] == "imprint-tokens"
+    assert volume["secret"]["defaultMode"] == 0o440
+    assert not [flag for flag in container_of(render())["args"] if "auth." in flag]
+
+
 def test_the_pod_has_the_time_that_the_drain_takes():
     assert pod_of(render(SWITCHES["drain"]))["spec"]["terminationGracePeriodSeconds"] == 360
     assert "--drain_deadline=300s" in container_of(render(SWITCHES["drain"]))["args"]
@@ -307,6 +331,8 @@ def test_the_notes_say_what_is_open(tmp_path):
     assert "imprint-admin.ns.svc:50052" in notes("defaults")
     assert "There is no TLS" in notes("defaults")
     assert "There is no TLS" not in notes("tls")
+    assert "There are no tokens" in notes("defaults")
+    assert "There are no tokens" not in notes("tokens")
     assert "AdminService answers there too" in notes("one-port")
     assert "whoever reaches the pod" in notes("no-policy")
     assert "Nothing is kept" in notes("not-kept")

@@ -38,12 +38,14 @@ def analyze(*arguments):
 
 
 @needs_systemd
-@pytest.mark.parametrize("gpu", [False, True])
-def test_it_verifies(unit, gpu):
-    if gpu:
+@pytest.mark.parametrize("drop_in", [None, "gpu.conf", "secure.conf"])
+def test_it_verifies(unit, drop_in):
+    if drop_in:
         folder = unit.with_name("imprintd.service.d")
         folder.mkdir()
-        shutil.copy(FOLDER / "gpu.conf", folder)
+        text = (FOLDER / drop_in).read_text()
+        program = str(harness.IMPRINTD)
+        (folder / drop_in).write_text(text.replace("/usr/local/bin/imprintd", program))
     # Not only the exit code: a line that systemd ignores is told, and no more.
     assert analyze("verify", str(unit)) == (0, "")
 
@@ -62,8 +64,11 @@ def test_it_is_confined(unit):
     assert code == 0, text
 
 
-def test_imprintd_understands_its_flags(tmp_path):
-    command = re.search(r"^ExecStart=\S+ (.*)$", UNIT, re.MULTILINE)[1]
+@pytest.mark.parametrize("name", ["imprintd.service", "secure.conf"])
+def test_imprintd_understands_its_flags(name, tmp_path):
+    text = (FOLDER / name).read_text()
+    command = re.search(r"^ExecStart=\S+ (.*)$", text, re.MULTILINE)[1]
+    command = command.replace("%d", "/run/credentials/imprintd.service")
     env = dict(re.findall(r"^([A-Z]+)=(.*)$", (FOLDER / "imprintd.env").read_text(), re.MULTILINE))
     command = command.replace("%S", "/var/lib").replace("${MODEL}", env["MODEL"])
     assert_understood(shlex.split(command.replace("$FLAGS", env["FLAGS"])), tmp_path)

@@ -37,6 +37,13 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- if .Values.tls.secretName }}
 - --tls_cert=/tls/tls.crt
 - --tls_key=/tls/tls.key
+{{- if .Values.tls.clientCertificates }}
+- --tls_client_ca=/tls/ca.crt
+{{- end }}
+{{- end }}
+{{- if .Values.auth.secretName }}
+- --auth.tokens_file=/auth/tokens
+- --auth.forget_scope={{ .Values.auth.forgetScope }}
 {{- end }}
 {{- /* Others must reach the pod; /metrics has no TLS. Who may, says the NetworkPolicy. */}}
 {{- if or (not .Values.tls.secretName) .Values.metrics.enabled }}
