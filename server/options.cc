@@ -274,8 +274,11 @@ void AddUpdateFlags(CLI::App* app, ServerOptions* options) {
   update.Add("--update.protected_share", options->distiller.protected_share, 0, 0.9,
              "share of the directions of each map's input, those that retention text uses most, "
              "along which nothing is changed");
-  update.Add("--update.on_policy_share", options->distiller.on_policy_share, 0, 1,
-             "share of the questions that the student answers itself, for the teacher to judge");
+  update.Add(
+      "--update.on_policy_share", options->distiller.on_policy_share, 0, 1,
+      "share of the questions that the student answers itself, for the teacher to judge ...");
+  update.Add("--update.on_policy_rounds", options->distiller.on_policy_rounds, 0, 10000,
+             "... anew in so many rounds, spread over a job's passes");
   update.Add("--update.replay_share", options->distiller.replay_share, 0, 100,
              "replayed target sentences for each new one ...");
   update.Add("--update.min_replay", options->distiller.min_replay, 0, kMaxInt,

@@ -61,15 +61,15 @@ struct DistillerOptions {
   int max_epochs = 4;
   // ... but as many as make this many steps (--update.min_steps): what a job needs are steps,
   // and a small one has few in a pass.
-  int min_steps = 48;
+  int min_steps = 130;
   // ... but no more than so many (--update.max_steps); 0: no limit.
   int max_steps = 0;
   // Retention tokens for each new target token (--update.retention_share).
-  double retention_share = 0.75;
+  double retention_share = 0.4;
   // ... and where that is not 0 at least so many in a pass, as far as there are texts
   // (--update.min_retention_tokens): a job of one fact would be held in place by hardly any. Its
   // passes are longer then, and min_steps makes fewer of them.
-  int min_retention_tokens = 2500;
+  int min_retention_tokens = 500;
   // Weight of the loss on retention text beside 1 on target tokens (--update.retention_weight):
   // more holds the model in place at no cost in time.
   double retention_weight = 4.0;
@@ -83,9 +83,10 @@ struct DistillerOptions {
   double focus = 0.5;
   // Share of the questions, new and replayed, that the student answers itself in a round of
   // on-policy distillation (--update.on_policy_share). Not with Objective::kNextToken.
-  double on_policy_share = 0.5;
-  // Rounds of it in a job, evenly spread over its passes, none before the first is over.
-  int on_policy_rounds = 3;
+  double on_policy_share = 1;
+  // Rounds of it in a job (--update.on_policy_rounds), evenly spread over its passes, none before
+  // the first is over.
+  int on_policy_rounds = 5;
   StudentAnswersOptions student_answers;
   // A sentence whose KL per token is below this leaves the pool; training ends when the
   // mean is (--update.learned_kl).
