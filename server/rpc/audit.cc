@@ -12,6 +12,7 @@
 #include "common/log_fields.h"
 #include "google/protobuf/descriptor.h"
 #include "server/rpc/errors.h"
+#include "server/rpc/validate.h"
 
 namespace imprint::rpc {
 namespace {
@@ -21,6 +22,9 @@ using google::protobuf::FieldDescriptor;
 // Fields that hold the name of a thing; the first needs no word before it.
 constexpr const char* kNames[] = {"name", "anchor", "experience", "request_id"};
 
+// Of all of them together: a caller makes no long lines, whoever it is.
+constexpr size_t kMaxTargetBytes = 500;
+
 // Callers choose them: no line break gets into the log, and no novel.
 std::string Safe(absl::string_view text) {
   return absl::Utf8SafeCEscape(Shortened(text, kMaxFieldBytes));
@@ -29,7 +33,10 @@ std::string Safe(absl::string_view text) {
 std::string LabelKeys(const google::protobuf::Message& request, const FieldDescriptor& labels) {
   std::vector<std::string> keys;
   const google::protobuf::Reflection& reflection = *request.GetReflection();
-  for (int i = 0; i < reflection.FieldSize(request, &labels); ++i) {
+  const int count = reflection.FieldSize(request, &labels);
+  // It will be refused.
+  if (count > kMaxLabels) return absl::StrCat("(", count, " keys)");
+  for (int i = 0; i < count; ++i) {
     const auto& entry = reflection.GetRepeatedMessage(request, &labels, i);
     keys.push_back(Safe(entry.GetReflection()->GetString(entry, entry.GetDescriptor()->map_key())));
   }
@@ -59,7 +66,9 @@ std::string TargetOf(const google::protobuf::Message& request) {
       parts.push_back(absl::StrCat("labels=", keys));
     }
   }
-  return absl::StrJoin(parts, " ");
+  std::string target = absl::StrJoin(parts, " ");
+  if (target.size() <= kMaxTargetBytes) return target;
+  return absl::StrCat(Shortened(target, kMaxTargetBytes), "...");
 }
 
 void Audit(const Guard& guard, const grpc::ServerContextBase& context, absl::string_view method,

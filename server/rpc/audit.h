@@ -16,7 +16,8 @@
 
 namespace imprint::rpc {
 
-// What a request is about: "versions/3", "request_id=a", "labels=user,topic"; empty: the server.
+// What a request is about: "versions/3", "request_id=a", "labels=user,topic", "labels=(50000
+// keys)"; empty: the server. Some hundred bytes at most.
 std::string TargetOf(const google::protobuf::Message& request);
 
 // Writes the line.

@@ -97,7 +97,7 @@ class CallObserver final : public grpc::experimental::Interceptor {
         status = ToGrpcStatus(UnreadableRequest());
         methods->ModifySendStatus(status);
       }
-      Record(absl::StatusCodeToString(static_cast<absl::StatusCode>(status.error_code())));
+      Record(status.error_code());
     }
     methods->Proceed();
   }
@@ -113,13 +113,18 @@ class CallObserver final : public grpc::experimental::Interceptor {
     return {found->second.data(), found->second.size()};
   }
 
-  void Record(const std::string& code) const {
+  void Record(grpc::StatusCode code) const {
+    const std::string name = absl::StatusCodeToString(static_cast<absl::StatusCode>(code));
     const double seconds = absl::ToDoubleSeconds(absl::Now() - start_);
-    if (metrics_ != nullptr) metrics_->record(method_, code, seconds);
-    if (auditor_ != nullptr) Audit(*auditor_, context_, method_, target_, code, request_id_);
+    if (metrics_ != nullptr) metrics_->record(method_, name, seconds);
+    // Nobody in particular did nothing: imprint_auth_refused_total counts it, and a caller without
+    // a token does not fill the log.
+    if (auditor_ != nullptr && code != grpc::StatusCode::UNAUTHENTICATED) {
+      Audit(*auditor_, context_, method_, target_, name, request_id_);
+    }
     if (!spdlog::should_log(spdlog::level::debug)) return;
     LogFields fields = {
-        {"method", method_}, {"code", code}, {"seconds", seconds}, {"request_id", request_id_}};
+        {"method", method_}, {"code", name}, {"seconds", seconds}, {"request_id", request_id_}};
     if (!trace_id_.empty()) fields.emplace_back("trace_id", trace_id_);
     LogWithFields(spdlog::level::debug, "request", fields);
   }

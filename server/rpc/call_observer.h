@@ -25,8 +25,8 @@ namespace imprint::rpc {
 // (or one made up), which it gets back as initial metadata, and the trace id of its traceparent.
 class CallObserverFactory final : public grpc::experimental::ServerInterceptorFactoryInterface {
  public:
-  // Calls that change something are a line at info as well, whether or not they were allowed
-  // (audit.h).
+  // Calls that change something are a line at info as well, also where the caller may not
+  // (audit.h); not where nobody knows who calls (UNAUTHENTICATED).
   //
   // Of these services only: a method that somebody made up is no label of a metric, and is
   // rightly UNIMPLEMENTED; health checks and reflection would drown the rest. `guard` and

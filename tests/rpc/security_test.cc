@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <set>
+#include <sstream>
 #include <string>
 #include <utility>
 #include <vector>
@@ -22,6 +23,8 @@
 #include "server/rpc/access.h"
 #include "server/rpc/audit.h"
 #include "server/rpc/errors.h"
+#include "spdlog/sinks/ostream_sink.h"
+#include "spdlog/spdlog.h"
 #include "tests/fakes/fake_clock.h"
 #include "tests/rpc/details.h"
 #include "tests/rpc/rpc_test_base.h"
@@ -36,6 +39,25 @@ std::vector<const google::protobuf::ServiceDescriptor*> Services() {
   return {v1::QueryRequest::descriptor()->file()->service(0),
           v1::GetStatusRequest::descriptor()->file()->service(0)};
 }
+
+// What is logged while it lives.
+class CapturedLog {
+ public:
+  CapturedLog() {
+    spdlog::set_default_logger(std::make_shared<spdlog::logger>(
+        "test", std::make_shared<spdlog::sinks::ostream_sink_mt>(out_)));
+  }
+  ~CapturedLog() { spdlog::set_default_logger(before_); }
+  CapturedLog(const CapturedLog&) = delete;
+  CapturedLog& operator=(const CapturedLog&) = delete;
+
+  // Ask once the server is down: its threads write.
+  std::string Text() const { return out_.str(); }
+
+ private:
+  const std::shared_ptr<spdlog::logger> before_ = spdlog::default_logger();
+  std::ostringstream out_;
+};
 
 class SecurityTest : public RpcTest {
  protected:
@@ -240,6 +262,29 @@ TEST_F(SecurityTest, AChangedFileCountsAtOnceAndKeepsWhatIsLeftOfQuotas) {
   EXPECT_EQ(Call(kQuery, tokens_["asker"]).error_code(), grpc::StatusCode::UNAUTHENTICATED);
   EXPECT_EQ(Inject("small", std::string(90, 'b')).error_code(),
             grpc::StatusCode::RESOURCE_EXHAUSTED);
+}
+
+TEST_F(SecurityTest, AnAdminActIsALineUnlessNobodyKnowsWhoCalls) {
+  const CapturedLog log;
+  EXPECT_EQ(Call(kForget, "").error_code(), grpc::StatusCode::UNAUTHENTICATED);
+  EXPECT_EQ(Call(kForget, NewToken()).error_code(), grpc::StatusCode::UNAUTHENTICATED);
+  server_->Shutdown(absl::Now());
+  EXPECT_THAT(log.Text(), Not(HasSubstr("admin act")));
+  EXPECT_THAT(metrics_.Text(), HasSubstr("imprint_auth_refused_total{reason=\"no_token\"} 1"));
+  Listen();
+  EXPECT_EQ(Call(kForget, tokens_["asker"]).error_code(), grpc::StatusCode::PERMISSION_DENIED);
+  server_->Shutdown(absl::Now());
+  EXPECT_THAT(log.Text(), HasSubstr("admin act caller=asker"));
+}
+
+TEST(TargetOf, IsShortWhateverIsAskedFor) {
+  v1::ForgetExperienceRequest many;
+  for (int i = 0; i < 50'000; ++i) (*many.mutable_labels())[absl::StrCat("key", i)] = "x";
+  EXPECT_EQ(TargetOf(many), "labels=(50000 keys)");
+  v1::ForgetExperienceRequest wide;
+  for (int i = 0; i < 32; ++i) (*wide.mutable_labels())[std::string(1000 + i, '\n')] = "x";
+  wide.set_request_id(std::string(1'000'000, '"'));
+  EXPECT_LT(TargetOf(wide).size(), 600U);
 }
 
 TEST(TargetOf, NamesThingsAndSaysNothingElse) {
