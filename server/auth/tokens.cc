@@ -23,6 +23,9 @@ namespace {
 
 constexpr absl::Duration kLookEvery = absl::Seconds(1);
 
+// In place of the look of a file that could not be read.
+constexpr char kUnread[] = "unread";
+
 // Another one where the file, or who may read it, is another.
 std::string LookOf(const std::filesystem::path& file) {
   struct stat info;
@@ -72,9 +75,12 @@ std::shared_ptr<const Token> Tokens::Find(absl::string_view token) const {
   return found;
 }
 
-absl::StatusOr<std::shared_ptr<const Tokens::Table>> Tokens::Read() const {
+absl::StatusOr<std::string> Tokens::ReadText() const {
   IMPRINT_RETURN_IF_ERROR(CheckClosedToOthers(file_));
-  IMPRINT_ASSIGN_OR_RETURN(const std::string text, ReadFile(file_));
+  return ReadFile(file_);
+}
+
+absl::StatusOr<std::shared_ptr<const Tokens::Table>> Tokens::Parse(absl::string_view text) const {
   absl::flat_hash_map<std::string, std::shared_ptr<const Token>> before;
   for (const auto& token : *table()) before[token->line.name] = token;
 
@@ -116,17 +122,22 @@ absl::Status Tokens::Refresh() {
   std::string look = LookOf(file_);
   if (look == seen_) return absl::OkStatus();
   const bool first = seen_.empty();
-  absl::StatusOr<std::shared_ptr<const Table>> read = Read();
-  // Looked at before it was read: one that changed in between is read again.
-  seen_ = std::move(look);
+  const absl::StatusOr<std::string> text = ReadText();
+  // Looked at before it was read: one that changed in between is read again. One that could not be
+  // read is as well, though it looks the same: the cause (too many open files, a disk) may pass.
+  seen_ = text.ok() ? std::move(look) : kUnread;
+  absl::StatusOr<std::shared_ptr<const Table>> read =
+      text.ok() ? Parse(*text) : absl::StatusOr<std::shared_ptr<const Table>>(text.status());
   if (metrics_ != nullptr) metrics_->tokens_file_bad->Set(read.ok() ? 0 : 1);
   if (!read.ok()) {
-    if (!first) {
-      spdlog::error("--auth.tokens_file: {}; the tokens of before stay in force",
-                    std::string(read.status().message()));
+    const std::string message(read.status().message());
+    if (!first && message != logged_) {
+      spdlog::error("--auth.tokens_file: {}; the tokens of before stay in force", message);
     }
+    logged_ = message;
     return read.status();
   }
+  logged_.clear();
   const size_t count = (*read)->size();
   if (metrics_ != nullptr) metrics_->tokens->Set(static_cast<double>(count));
   {

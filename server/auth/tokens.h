@@ -55,8 +55,9 @@ class Tokens {
   // is one.
   std::shared_ptr<const Token> Find(absl::string_view token) const ABSL_LOCKS_EXCLUDED(mutex_);
 
-  // Reads the file where it changed since it was last looked at. A bad one, or none, leaves the
-  // tokens as they were: an error, a line of the log, and a metric until the file is good.
+  // Reads the file where it changed since it was last read. A bad one, or none, leaves the tokens
+  // as they were: an error, a line of the log, and a metric until the file is good. One that cannot
+  // be read is tried again by each call, and is one line of the log for as long as the cause stays.
   absl::Status Refresh() ABSL_LOCKS_EXCLUDED(mutex_);
 
  private:
@@ -64,7 +65,8 @@ class Tokens {
 
   Tokens(std::filesystem::path file, metrics::AuthMetrics* metrics, const Clock* clock);
 
-  absl::StatusOr<std::shared_ptr<const Table>> Read() const;
+  absl::StatusOr<std::string> ReadText() const;
+  absl::StatusOr<std::shared_ptr<const Table>> Parse(absl::string_view text) const;
   std::shared_ptr<const Table> table() const ABSL_LOCKS_EXCLUDED(mutex_);
   void Watch();
 
@@ -75,6 +77,8 @@ class Tokens {
   // What the file looked like; of the thread that calls Refresh, one at a time.
   absl::Mutex refresh_mutex_;
   std::string seen_ ABSL_GUARDED_BY(refresh_mutex_);
+  // What was wrong with it last, as the log has it; empty: nothing.
+  std::string logged_ ABSL_GUARDED_BY(refresh_mutex_);
 
   mutable absl::Mutex mutex_;
   std::shared_ptr<const Table> table_ ABSL_GUARDED_BY(mutex_) = std::make_shared<const Table>();

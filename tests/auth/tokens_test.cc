@@ -3,14 +3,19 @@
 
 #include "server/auth/tokens.h"
 
+#include <sys/resource.h>
 #include <sys/stat.h>
 
+#include <memory>
+#include <sstream>
 #include <string>
 
 #include "absl/strings/str_cat.h"
 #include "common/file_util.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "spdlog/sinks/ostream_sink.h"
+#include "spdlog/spdlog.h"
 #include "tests/fakes/fake_clock.h"
 #include "tests/testing/status_matchers.h"
 #include "tests/testing/temp_dir.h"
@@ -21,6 +26,22 @@ namespace {
 using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::Not;
+
+// While it lives, no file can be opened (EMFILE).
+class NoDescriptors {
+ public:
+  NoDescriptors() {
+    ::getrlimit(RLIMIT_NOFILE, &before_);
+    const rlimit none = {0, before_.rlim_max};
+    ::setrlimit(RLIMIT_NOFILE, &none);
+  }
+  ~NoDescriptors() { ::setrlimit(RLIMIT_NOFILE, &before_); }
+  NoDescriptors(const NoDescriptors&) = delete;
+  NoDescriptors& operator=(const NoDescriptors&) = delete;
+
+ private:
+  rlimit before_ = {};
+};
 
 class TokensTest : public ::testing::Test {
  protected:
@@ -104,6 +125,34 @@ TEST_F(TokensTest, ABadFileLaterLeavesTheTokensOfBefore) {
   EXPECT_EQ(tokens->Find(token), nullptr);
   EXPECT_NE(tokens->Find(other), nullptr);
   EXPECT_THAT(metrics_.Text(), HasSubstr("imprint_auth_tokens_file_bad 0"));
+}
+
+// A revocation was lost until the file was touched again.
+TEST_F(TokensTest, AFileThatCouldNotBeReadIsTriedAgain) {
+  const std::string token = NewToken();
+  Write(LineOf("a", token));
+  std::ostringstream log;
+  const std::shared_ptr<spdlog::logger> before = spdlog::default_logger();
+  spdlog::set_default_logger(std::make_shared<spdlog::logger>(
+      "test", std::make_shared<spdlog::sinks::ostream_sink_mt>(log)));
+  IMPRINT_ASSERT_OK_AND_ASSIGN(auto tokens, Open());
+  IMPRINT_ASSERT_OK(WriteFileAtomically(folder_ / "next", LineOf("a", NewToken())));
+  {
+    const NoDescriptors none;
+    std::filesystem::rename(folder_ / "next", file_);
+    EXPECT_FALSE(tokens->Refresh().ok());
+    EXPECT_FALSE(tokens->Refresh().ok());
+  }
+  EXPECT_NE(tokens->Find(token), nullptr);
+  EXPECT_THAT(metrics_.Text(), HasSubstr("imprint_auth_tokens_file_bad 1"));
+  IMPRINT_EXPECT_OK(tokens->Refresh());
+  EXPECT_EQ(tokens->Find(token), nullptr);
+  EXPECT_THAT(metrics_.Text(), HasSubstr("imprint_auth_tokens_file_bad 0"));
+  tokens.reset();
+  spdlog::set_default_logger(before);
+  const std::string said = log.str();
+  EXPECT_NE(said.find("stay in force"), std::string::npos);
+  EXPECT_EQ(said.find("stay in force"), said.rfind("stay in force"));
 }
 
 TEST_F(TokensTest, AnEmptyFileLetsNobodyIn) {
