@@ -71,12 +71,12 @@ std::string TargetOf(const google::protobuf::Message& request) {
   return absl::StrCat(Shortened(target, kMaxTargetBytes), "...");
 }
 
-void Audit(const Guard& guard, const grpc::ServerContextBase& context, absl::string_view method,
+void Audit(const std::string& caller, const std::string& peer, const std::string& method,
            const std::string& target, const std::string& code, const std::string& request_id) {
   LogWithFields(spdlog::level::info, "admin act",
-                {{"caller", guard.CallerOf(context)},
-                 {"peer", context.peer()},
-                 {"method", std::string(method)},
+                {{"caller", caller},
+                 {"peer", peer},
+                 {"method", method},
                  {"target", target},
                  {"code", code},
                  {"request_id", request_id}});

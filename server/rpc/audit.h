@@ -9,10 +9,7 @@
 
 #include <string>
 
-#include "absl/strings/string_view.h"
 #include "google/protobuf/message.h"
-#include "grpcpp/server_context.h"
-#include "server/rpc/guard.h"
 
 namespace imprint::rpc {
 
@@ -20,8 +17,8 @@ namespace imprint::rpc {
 // keys)"; empty: the server. Some hundred bytes at most.
 std::string TargetOf(const google::protobuf::Message& request);
 
-// Writes the line.
-void Audit(const Guard& guard, const grpc::ServerContextBase& context, absl::string_view method,
+// Writes the line; `caller` as Guard::CallerOf gives it.
+void Audit(const std::string& caller, const std::string& peer, const std::string& method,
            const std::string& target, const std::string& code, const std::string& request_id);
 
 }  // namespace imprint::rpc

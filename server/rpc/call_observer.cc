@@ -77,6 +77,8 @@ class CallObserver final : public grpc::experimental::Interceptor {
     if (methods->QueryInterceptionHookPoint(InterceptionHookPoints::POST_RECV_INITIAL_METADATA)) {
       request_id_ = RequestId(Received(*methods, kRequestIdKey));
       trace_id_ = TraceId(Received(*methods, kTraceParentKey));
+      // At the end its token may be taken back.
+      if (auditor_ != nullptr) caller_ = auditor_->CallerOf(context_);
     }
     if (auditor_ != nullptr &&
         methods->QueryInterceptionHookPoint(InterceptionHookPoints::POST_RECV_MESSAGE)) {
@@ -120,7 +122,7 @@ class CallObserver final : public grpc::experimental::Interceptor {
     // Nobody in particular did nothing: imprint_auth_refused_total counts it, and a caller without
     // a token does not fill the log.
     if (auditor_ != nullptr && code != grpc::StatusCode::UNAUTHENTICATED) {
-      Audit(*auditor_, context_, method_, target_, name, request_id_);
+      Audit(caller_, context_.peer(), method_, target_, name, request_id_);
     }
     if (!spdlog::should_log(spdlog::level::debug)) return;
     LogFields fields = {
@@ -136,7 +138,9 @@ class CallObserver final : public grpc::experimental::Interceptor {
   const absl::Time start_ = absl::Now();
   std::string request_id_;
   std::string trace_id_;
-  std::string target_;  // of an administrative act
+  // Of an administrative act.
+  std::string caller_;
+  std::string target_;
 };
 
 }  // namespace

@@ -4,6 +4,7 @@
 // Who may call what, with tokens.
 
 #include <chrono>
+#include <functional>
 #include <map>
 #include <memory>
 #include <set>
@@ -57,6 +58,20 @@ class CapturedLog {
  private:
   const std::shared_ptr<spdlog::logger> before_ = spdlog::default_logger();
   std::ostringstream out_;
+};
+
+// Does something once, when it is next looked at.
+class HookedClock final : public Clock {
+ public:
+  absl::Time Now() const override {
+    if (const auto hook = std::exchange(on_next_look, nullptr)) hook();
+    return clock_.Now();
+  }
+
+  mutable std::function<void()> on_next_look;
+
+ private:
+  fakes::FakeClock clock_;
 };
 
 class SecurityTest : public RpcTest {
@@ -275,6 +290,29 @@ TEST_F(SecurityTest, AnAdminActIsALineUnlessNobodyKnowsWhoCalls) {
   EXPECT_EQ(Call(kForget, tokens_["asker"]).error_code(), grpc::StatusCode::PERMISSION_DENIED);
   server_->Shutdown(absl::Now());
   EXPECT_THAT(log.Text(), HasSubstr("admin act caller=asker"));
+}
+
+TEST_F(SecurityTest, AnActNamesItsTokenThoughItWasTakenBackMeanwhile) {
+  server_->Shutdown(absl::Now());
+  const std::string without = lines_;
+  AddToken("leaver", {Scope::kAdmin}, {.requests_per_minute = 5});
+  WriteTokens();
+  HookedClock clock;
+  IMPRINT_ASSERT_OK_AND_ASSIGN(const auto known,
+                               auth::Tokens::Open(folder_ / "tokens", nullptr, &clock));
+  deps_.guard = Guard({.tokens = known.get()});
+  // Between the guard and the answer: the quota asks for the time.
+  clock.on_next_look = [&] {
+    lines_ = without;
+    WriteTokens();
+    IMPRINT_EXPECT_OK(known->Refresh());
+  };
+  const CapturedLog log;
+  Listen();
+  EXPECT_EQ(Call(kForget, tokens_["leaver"]).error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+  EXPECT_EQ(known->Find(tokens_["leaver"]), nullptr);
+  server_->Shutdown(absl::Now());
+  EXPECT_THAT(log.Text(), HasSubstr("admin act caller=leaver"));
 }
 
 TEST(TargetOf, IsShortWhateverIsAskedFor) {
