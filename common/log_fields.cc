@@ -3,6 +3,10 @@
 
 #include "common/log_fields.h"
 
+#include <algorithm>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "spdlog/spdlog.h"
@@ -11,6 +15,14 @@ namespace imprint {
 namespace {
 
 thread_local const LineWithFields* current_line = nullptr;
+
+// So that no value poses as a field beside it.
+std::string InText(const std::string& value) {
+  const bool is_word = std::none_of(value.begin(), value.end(), [](unsigned char c) {
+    return absl::ascii_iscntrl(c) || c == ' ' || c == '=' || c == '"';
+  });
+  return is_word ? value : absl::StrCat("\"", absl::Utf8SafeCEscape(value), "\"");
+}
 
 }  // namespace
 
@@ -23,7 +35,7 @@ void LogWithFields(spdlog::level::level_enum level, std::string_view message,
     if (const double* number = std::get_if<double>(&value)) {
       absl::StrAppendFormat(&text, "%.6f", *number);
     } else {
-      absl::StrAppend(&text, std::get<std::string>(value));
+      absl::StrAppend(&text, InText(std::get<std::string>(value)));
     }
   }
   // The logger formats on the thread that logs.

@@ -2,7 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Log lines with fields: keys of their own where the log is JSON, " key=value" behind the
-// message where it is text. Never what a request or an experience says.
+// message where it is text, the value quoted where it is no plain word. Never what a request or an
+// experience says.
 
 #ifndef IMPRINT_COMMON_LOG_FIELDS_H_
 #define IMPRINT_COMMON_LOG_FIELDS_H_

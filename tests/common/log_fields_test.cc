@@ -43,6 +43,17 @@ TEST_F(LogFieldsTest, ABraceInAFieldIsNoPlaceholder) {
   EXPECT_EQ(out_.str(), "request request_id={0}\n");
 }
 
+TEST_F(LogFieldsTest, AValuePosesAsNoFieldInText) {
+  LogWithFields(spdlog::level::info, "admin act",
+                {{"target", "versions/1 code=OK"}, {"code", "NOT_FOUND"}});
+  LogWithFields(spdlog::level::info, "admin act", {{"target", "a\"b\n\\"}, {"code", ""}});
+  LogWithFields(spdlog::level::info, "admin act", {{"target", "a=b"}, {"code", "c\\n"}});
+  EXPECT_EQ(out_.str(),
+            "admin act target=\"versions/1 code=OK\" code=NOT_FOUND\n"
+            "admin act target=\"a\\\"b\\n\\\\\" code=\n"
+            "admin act target=\"a=b\" code=c\\n\n");
+}
+
 TEST_F(LogFieldsTest, NothingBelowTheLevel) {
   LogWithFields(spdlog::level::debug, "request", {{"method", "Query"}});
   EXPECT_EQ(out_.str(), "");

@@ -247,7 +247,7 @@ def test_callers_with_certificates(folder, tmp_path):
                 assert closed.value.code() == Code.UNAVAILABLE
         with secure.stubs(port, None, credentials(ours)) as (_, admin):
             pause(admin)
-        wait_until("the line", lambda: "admin act caller=CN=caller" in server.log())
+        wait_until("the line", lambda: 'admin act caller="CN=caller"' in server.log())
         assert server.stop() == 0
     with Server(folder, auth__tokens_file=tmp_path / "tokens", **tls) as server:
         port = server.ports["listen"]
