@@ -20,9 +20,11 @@ absl::Duration Quota::Take(int64_t amount) {
   const auto limit = static_cast<double>(limit_);
   const auto wanted = static_cast<double>(amount);
   absl::MutexLock lock(&mutex_);
-  // A clock that was set back gives nothing and takes nothing away.
-  const absl::Time now = std::max(clock_->Now(), filled_at_);
-  left_ = std::min(limit, left_ + limit * absl::FDivDuration(now - filled_at_, period_));
+  // A clock that was set back gives nothing and takes nothing away, and goes on from there.
+  const absl::Time now = clock_->Now();
+  if (now > filled_at_) {
+    left_ = std::min(limit, left_ + limit * absl::FDivDuration(now - filled_at_, period_));
+  }
   filled_at_ = now;
   if (left_ >= wanted) {
     left_ -= wanted;

@@ -33,12 +33,14 @@ TEST(Quota, MoreThanTheLimitNeverFits) {
   EXPECT_EQ(quota.Take(10), absl::ZeroDuration());
 }
 
-TEST(Quota, AClockThatIsSetBackGivesNothing) {
+TEST(Quota, AClockThatIsSetBackGivesNothingAndFillsOnFromThere) {
   fakes::FakeClock clock;
   Quota quota(10, absl::Seconds(10), &clock);
   EXPECT_EQ(quota.Take(10), absl::ZeroDuration());
   clock.Advance(-absl::Hours(1));
   EXPECT_EQ(quota.Take(1), absl::Seconds(1));
+  clock.Advance(absl::Seconds(1));
+  EXPECT_EQ(quota.Take(1), absl::ZeroDuration());
 }
 
 TEST(Quota, ZeroIsNoLimit) {
