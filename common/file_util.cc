@@ -29,6 +29,7 @@ class Descriptor {
   ~Descriptor() {
     if (fd_ >= 0) ::close(fd_);
   }
+  Descriptor(Descriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
   Descriptor(const Descriptor&) = delete;
   Descriptor& operator=(const Descriptor&) = delete;
 
@@ -52,10 +53,23 @@ absl::Status WriteAll(int fd, std::string_view contents, const std::filesystem::
   return absl::OkStatus();
 }
 
-absl::Status WriteAndSync(const std::filesystem::path& path, std::string_view contents,
-                          mode_t mode) {
-  Descriptor file(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode));
-  if (file.get() < 0) return ErrnoStatus("create", path);
+// Reads until the end of the file, or until `contents` has more than `enough` bytes.
+absl::Status ReadInto(int fd, const std::filesystem::path& path, size_t enough,
+                      std::string& contents) {
+  char chunk[1 << 16];
+  while (contents.size() <= enough) {
+    const ssize_t count = ::read(fd, chunk, sizeof(chunk));
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) return ErrnoStatus("read", path);
+    if (count == 0) break;
+    contents.append(chunk, static_cast<size_t>(count));
+  }
+  return absl::OkStatus();
+}
+
+// Closes `file`, which is at `path`.
+absl::Status WriteAndSync(Descriptor file, const std::filesystem::path& path,
+                          std::string_view contents) {
   IMPRINT_RETURN_IF_ERROR(WriteAll(file.get(), contents, path));
   IMPRINT_FAILPOINT_OR_RETURN("file.fsync.before");
   if (::fsync(file.get()) != 0) return ErrnoStatus("sync", path);
@@ -93,21 +107,17 @@ absl::StatusOr<std::string> ReadFile(const std::filesystem::path& path) {
   if (::fstat(file.get(), &info) != 0) return ErrnoStatus("stat", path);
   std::string contents;
   contents.reserve(static_cast<size_t>(info.st_size));
-  char chunk[1 << 16];
-  while (true) {
-    const ssize_t count = ::read(file.get(), chunk, sizeof(chunk));
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0) return ErrnoStatus("read", path);
-    if (count == 0) return contents;
-    contents.append(chunk, static_cast<size_t>(count));
-  }
+  IMPRINT_RETURN_IF_ERROR(ReadInto(file.get(), path, std::string().max_size(), contents));
+  return contents;
 }
 
 absl::Status WriteFileAtomically(const std::filesystem::path& path, std::string_view contents,
                                  mode_t mode) {
   std::filesystem::path temporary = path;
   temporary += ".tmp";
-  absl::Status status = WriteAndSync(temporary, contents, mode);
+  Descriptor file(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode));
+  if (file.get() < 0) return ErrnoStatus("create", temporary);
+  absl::Status status = WriteAndSync(std::move(file), temporary, contents);
   if (status.ok()) status = Rename(temporary, path);
   if (!status.ok()) {
     ::unlink(temporary.c_str());
@@ -116,11 +126,40 @@ absl::Status WriteFileAtomically(const std::filesystem::path& path, std::string_
   return SyncDirectory(ParentOf(path));
 }
 
-absl::Status CheckClosedToOthers(const std::filesystem::path& path) {
+absl::StatusOr<std::string> ReadSecret(const std::filesystem::path& path) {
+  // Without O_NONBLOCK a pipe would be waited for.
+  Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  if (file.get() < 0) return ErrnoStatus("open", path);
   struct stat info;
-  if (::stat(path.c_str(), &info) != 0 || (info.st_mode & S_IRWXO) == 0) return absl::OkStatus();
-  return absl::FailedPreconditionError(
-      absl::StrCat(path.string(), " is open to every user of this machine; chmod o= it"));
+  if (::fstat(file.get(), &info) != 0) return ErrnoStatus("stat", path);
+  if (!S_ISREG(info.st_mode)) {
+    return absl::FailedPreconditionError(absl::StrCat(path.string(), " is no regular file"));
+  }
+  if ((info.st_mode & S_IRWXO) != 0) {
+    return absl::FailedPreconditionError(
+        absl::StrCat(path.string(), " is open to every user of this machine; chmod o= it"));
+  }
+  if ((info.st_mode & S_IWGRP) != 0) {
+    return absl::FailedPreconditionError(
+        absl::StrCat(path.string(), " may be written by its group; chmod g-w it"));
+  }
+  std::string contents;
+  IMPRINT_RETURN_IF_ERROR(ReadInto(file.get(), path, kMaxSecretBytes, contents));
+  if (contents.size() > kMaxSecretBytes) {
+    return absl::FailedPreconditionError(
+        absl::StrCat(path.string(), " has more than ", kMaxSecretBytes, " bytes"));
+  }
+  return contents;
+}
+
+absl::Status WriteNewSecret(const std::filesystem::path& path, std::string_view contents) {
+  Descriptor file(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
+  if (file.get() < 0) return ErrnoStatus("create", path);
+  if (absl::Status status = WriteAndSync(std::move(file), path, contents); !status.ok()) {
+    ::unlink(path.c_str());
+    return status;
+  }
+  return SyncDirectory(ParentOf(path));
 }
 
 absl::Status CloseToOthers(const std::filesystem::path& path) {

@@ -9,6 +9,7 @@
 
 #include <sys/types.h>
 
+#include <cstddef>
 #include <filesystem>
 #include <string>
 #include <string_view>
@@ -26,9 +27,16 @@ absl::StatusOr<std::string> ReadFile(const std::filesystem::path& path);
 absl::Status WriteFileAtomically(const std::filesystem::path& path, std::string_view contents,
                                  mode_t mode = 0600);
 
-// FAILED_PRECONDITION where every user of the machine may read or write the file; OK where there
-// is none. Its group may read it: so a container's volume hands a secret over.
-absl::Status CheckClosedToOthers(const std::filesystem::path& path);
+inline constexpr size_t kMaxSecretBytes = size_t{1} << 20;
+
+// The whole file, of at most kMaxSecretBytes. FAILED_PRECONDITION where every user of the machine
+// may read or write it, or its group may write it, or it is no regular file. Its group may read it:
+// so a container's volume hands a secret over.
+absl::StatusOr<std::string> ReadSecret(const std::filesystem::path& path);
+
+// Makes a new file, mode 0600, and makes it durable. ALREADY_EXISTS where something has that name,
+// even a link that leads nowhere.
+absl::Status WriteNewSecret(const std::filesystem::path& path, std::string_view contents);
 
 // Makes what was written into the file durable.
 absl::Status SyncFile(const std::filesystem::path& path);

@@ -14,6 +14,7 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/escaping.h"
+#include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
@@ -28,6 +29,7 @@ namespace {
 
 constexpr absl::string_view kTokenPrefix = "imprint_";
 constexpr size_t kTokenBytes = 32;
+constexpr size_t kTokenLength = kTokenPrefix.size() + 43;  // base64 without its "="
 constexpr size_t kDigestDigits = 64;
 constexpr size_t kMaxNameBytes = 64;
 constexpr absl::string_view kHashPrefix = "sha256:";
@@ -53,6 +55,9 @@ absl::Status ParseQuota(absl::string_view word, TokenLine* line) {
     quota = &line->requests_per_minute;
   } else if (absl::ConsumePrefix(&word, kBytesKey)) {
     quota = &line->inject_bytes_per_hour;
+  }
+  if (quota != nullptr && *quota != 0) {
+    return absl::InvalidArgumentError("a quota is there twice");
   }
   if (quota != nullptr && absl::SimpleAtoi(word, quota) && *quota > 0) return absl::OkStatus();
   return absl::InvalidArgumentError(absl::StrCat("what follows the hash must be ", kRequestsKey,
@@ -89,7 +94,8 @@ absl::StatusOr<Scopes> ParseScopes(absl::string_view text) {
 }
 
 bool IsTokenName(absl::string_view name) {
-  return !name.empty() && name.size() <= kMaxNameBytes &&
+  const bool may_be_token = absl::StartsWith(name, kTokenPrefix) && name.size() == kTokenLength;
+  return !may_be_token && !name.empty() && name.size() <= kMaxNameBytes &&
          std::all_of(name.begin(), name.end(), [](char c) {
            return absl::ascii_isalnum(static_cast<unsigned char>(c)) || c == '-' || c == '_' ||
                   c == '.';
@@ -136,7 +142,8 @@ absl::StatusOr<TokenLine> ParseTokenLine(absl::string_view text) {
   TokenLine line;
   // It may be a token in the wrong place.
   if (!IsTokenName(words[0])) {
-    return absl::InvalidArgumentError("the name must be 1 to 64 letters, digits or any of \"-_.\"");
+    return absl::InvalidArgumentError(
+        "the name must be 1 to 64 letters, digits or any of \"-_.\", and no token");
   }
   line.name = std::string(words[0]);
   if (absl::StatusOr<Scopes> scopes = ParseScopes(words[1]); scopes.ok()) {

@@ -37,7 +37,8 @@ std::string FormatScopes(const Scopes& scopes);
 // INVALID_ARGUMENT names the word, and those that there are.
 absl::StatusOr<Scopes> ParseScopes(absl::string_view text);
 
-// 1 to 64 letters, digits or any of "-_.": it stands in log lines.
+// 1 to 64 letters, digits or any of "-_.", but nothing that looks like a token: it stands in log
+// lines.
 bool IsTokenName(absl::string_view name);
 
 // From the system's random numbers: "imprint_" and 43 letters, digits, "-" or "_".

@@ -1,8 +1,6 @@
 // Copyright 2026 The Imprint Authors
 // SPDX-License-Identifier: Apache-2.0
 
-#include <sys/stat.h>
-
 #include <iostream>
 #include <memory>
 
@@ -38,7 +36,8 @@ int Print(const NewFlags& flags, const std::string& token, bool json) {
 
 int New(const Command& command, NewFlags& flags) {
   if (!IsTokenName(flags.line.name)) {
-    return Command::Fail(kUsage, "NAME must be 1 to 64 letters, digits or any of \"-_.\"");
+    return Command::Fail(kUsage,
+                         "NAME must be 1 to 64 letters, digits or any of \"-_.\", and no token");
   }
   absl::StatusOr<Scopes> scopes = ParseScopes(flags.scopes);
   if (!scopes.ok()) {
@@ -48,11 +47,11 @@ int New(const Command& command, NewFlags& flags) {
   const std::string token = NewToken();
   flags.line.sha256 = TokenDigest(token);
   if (!flags.out.empty()) {
-    struct stat info;
-    if (::stat(flags.out.c_str(), &info) == 0) {
+    const absl::Status written = WriteNewSecret(flags.out, token + "\n");
+    if (absl::IsAlreadyExists(written)) {
       return Command::Fail(kUsage, absl::StrCat("--out: ", flags.out, " is there already"));
     }
-    if (absl::Status written = WriteFileAtomically(flags.out, token + "\n"); !written.ok()) {
+    if (!written.ok()) {
       return Command::Fail(kUsage, absl::StrCat("--out: ", written.message()));
     }
   }

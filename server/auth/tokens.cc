@@ -75,17 +75,13 @@ std::shared_ptr<const Token> Tokens::Find(absl::string_view token) const {
   return found;
 }
 
-absl::StatusOr<std::string> Tokens::ReadText() const {
-  IMPRINT_RETURN_IF_ERROR(CheckClosedToOthers(file_));
-  return ReadFile(file_);
-}
-
 absl::StatusOr<std::shared_ptr<const Tokens::Table>> Tokens::Parse(absl::string_view text) const {
   absl::flat_hash_map<std::string, std::shared_ptr<const Token>> before;
   for (const auto& token : *table()) before[token->line.name] = token;
 
   auto read = std::make_shared<Table>();
   absl::flat_hash_set<std::string> names;
+  absl::flat_hash_map<std::string, int> lines;  // by hash
   int number = 0;
   for (absl::string_view row : absl::StrSplit(text, '\n')) {
     ++number;
@@ -99,6 +95,11 @@ absl::StatusOr<std::shared_ptr<const Tokens::Table>> Tokens::Parse(absl::string_
     if (!names.insert(line->name).second) {
       return absl::InvalidArgumentError(
           absl::StrCat(file_.string(), ", line ", number, ": ", line->name, " is there already"));
+    }
+    const auto [same, is_new] = lines.try_emplace(line->sha256, number);
+    if (!is_new) {
+      return absl::InvalidArgumentError(absl::StrCat(file_.string(), ", lines ", same->second,
+                                                     " and ", number, " have one hash"));
     }
     if (read->size() == kMaxTokens) {
       return absl::InvalidArgumentError(
@@ -122,7 +123,7 @@ absl::Status Tokens::Refresh() {
   std::string look = LookOf(file_);
   if (look == seen_) return absl::OkStatus();
   const bool first = seen_.empty();
-  const absl::StatusOr<std::string> text = ReadText();
+  const absl::StatusOr<std::string> text = ReadSecret(file_);
   // Looked at before it was read: one that changed in between is read again. One that could not be
   // read is as well, though it looks the same: the cause (too many open files, a disk) may pass.
   seen_ = text.ok() ? std::move(look) : kUnread;

@@ -41,8 +41,8 @@ struct Token {
 // Thread-safe. A thread of its own looks once a second whether the file is another one.
 class Tokens {
  public:
-  // Reads the file. FAILED_PRECONDITION where other users may read it; INVALID_ARGUMENT names
-  // the line that is wrong. `metrics` (may be null) and `clock` outlive it.
+  // Reads the file (ReadSecret). INVALID_ARGUMENT names the line that is wrong, and both where two
+  // have one hash. `metrics` (may be null) and `clock` outlive it.
   static absl::StatusOr<std::unique_ptr<Tokens>> Open(const std::filesystem::path& file,
                                                       metrics::AuthMetrics* metrics,
                                                       const Clock* clock);
@@ -65,7 +65,6 @@ class Tokens {
 
   Tokens(std::filesystem::path file, metrics::AuthMetrics* metrics, const Clock* clock);
 
-  absl::StatusOr<std::string> ReadText() const;
   absl::StatusOr<std::shared_ptr<const Table>> Parse(absl::string_view text) const;
   std::shared_ptr<const Table> table() const ABSL_LOCKS_EXCLUDED(mutex_);
   void Watch();

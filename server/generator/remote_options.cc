@@ -51,11 +51,7 @@ absl::StatusOr<std::string> ReadKey(const RemoteOptions& options) {
   if (options.key_file.empty()) return std::string();
   const std::string name =
       absl::StrCat("--generator.endpoint_key_file: ", options.key_file.string());
-  if (absl::Status closed = CheckClosedToOthers(options.key_file); !closed.ok()) {
-    return absl::Status(closed.code(),
-                        absl::StrCat("--generator.endpoint_key_file: ", closed.message()));
-  }
-  absl::StatusOr<std::string> contents = ReadFile(options.key_file);
+  absl::StatusOr<std::string> contents = ReadSecret(options.key_file);
   if (!contents.ok()) {
     return absl::Status(contents.status().code(), absl::StrCat("--generator.endpoint_key_file: ",
                                                                contents.status().message()));

@@ -46,7 +46,7 @@ absl::StatusOr<Certificate> ReadCertificate(const std::string& flag, const std::
 }
 
 absl::Status CheckFiles(const TlsOptions& options) {
-  absl::StatusOr<std::string> text = ReadFile(options.key_file);
+  absl::StatusOr<std::string> text = ReadSecret(options.key_file);
   if (!text.ok()) {
     return absl::Status(text.status().code(), absl::StrCat("--tls_key: ", text.status().message()));
   }

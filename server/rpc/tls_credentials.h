@@ -25,7 +25,8 @@ struct TlsOptions {
 };
 
 // The files are looked at once a second; new connections get what is in them then, and those that
-// are open stay. INVALID_ARGUMENT where they are not a certificate, its key and authorities. One
+// are open stay. INVALID_ARGUMENT where they are not a certificate, its key and authorities;
+// FAILED_PRECONDITION where others than the key's group may read it (ReadSecret). One
 // that becomes unusable later refuses new connections until it is good again: replace certificate
 // and key at once, as by a link to a folder.
 absl::StatusOr<std::shared_ptr<grpc::ServerCredentials>> TlsCredentials(const TlsOptions& options);

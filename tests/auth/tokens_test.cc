@@ -79,6 +79,9 @@ TEST_F(TokensTest, AFileThatOthersMayReadIsRefused) {
   EXPECT_THAT(Open().status(),
               imprint::testing::IsError(absl::StatusCode::kFailedPrecondition,
                                         AllOf(HasSubstr(file_.string()), HasSubstr("chmod o="))));
+  Write(LineOf("a", NewToken()), 0660);
+  EXPECT_THAT(Open().status(), imprint::testing::IsError(absl::StatusCode::kFailedPrecondition,
+                                                         HasSubstr("chmod g-w")));
   Write(LineOf("a", NewToken()), 0640);
   EXPECT_TRUE(Open().ok());
 }
@@ -100,6 +103,13 @@ TEST_F(TokensTest, TwoOfOneNameAreRefused) {
   Write(LineOf("a", NewToken()) + LineOf("a", NewToken()));
   EXPECT_THAT(Open().status(), imprint::testing::IsError(absl::StatusCode::kInvalidArgument,
                                                          HasSubstr("a is there already")));
+}
+
+TEST_F(TokensTest, TwoOfOneHashAreNamed) {
+  const std::string token = NewToken();
+  Write(absl::StrCat(LineOf("a", token), "\n", LineOf("b", NewToken()), LineOf("c", token)));
+  EXPECT_THAT(Open().status(), imprint::testing::IsError(absl::StatusCode::kInvalidArgument,
+                                                         HasSubstr("lines 1 and 4 have one hash")));
 }
 
 TEST_F(TokensTest, ABadFileLaterLeavesTheTokensOfBefore) {

@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
+#include <cstdint>
 #include <string>
 
 #include "tests/testing/status_matchers.h"
@@ -90,18 +91,47 @@ TEST(FileUtilTest, AFolderIsClosedToOthersAndKeepsItsGroup) {
   }
 }
 
-TEST(FileUtilTest, AFileThatEverybodyMayUseIsNamed) {
+TEST(FileUtilTest, ASecretThatOthersMayUseIsNamed) {
   TempDir dir;
   const std::filesystem::path file = dir / "secret";
-  IMPRINT_EXPECT_OK(CheckClosedToOthers(file));
+  EXPECT_THAT(ReadSecret(file), HasCode(absl::StatusCode::kNotFound));
   IMPRINT_ASSERT_OK(WriteFileAtomically(file, "x"));
-  for (const mode_t mode : {0604U, 0602U}) {
+  for (const mode_t mode : {0604U, 0602U, 0660U}) {
     ASSERT_EQ(::chmod(file.c_str(), mode), 0);
-    EXPECT_THAT(CheckClosedToOthers(file),
-                IsError(absl::StatusCode::kFailedPrecondition, HasSubstr(file.string())));
+    EXPECT_THAT(ReadSecret(file),
+                IsError(absl::StatusCode::kFailedPrecondition,
+                        ::testing::AllOf(HasSubstr(file.string()), HasSubstr("chmod"))));
   }
   ASSERT_EQ(::chmod(file.c_str(), 0640), 0);
-  IMPRINT_EXPECT_OK(CheckClosedToOthers(file));
+  IMPRINT_ASSERT_OK_AND_ASSIGN(const std::string read, ReadSecret(file));
+  EXPECT_EQ(read, "x");
+}
+
+TEST(FileUtilTest, ASecretIsAShortRegularFile) {
+  TempDir dir;
+  IMPRINT_ASSERT_OK(WriteFileAtomically(dir / "secret", std::string(kMaxSecretBytes, 'x')));
+  EXPECT_TRUE(ReadSecret(dir / "secret").ok());
+  // Sparse: no memory would hold it.
+  std::filesystem::resize_file(dir / "secret", uintmax_t{1} << 40);
+  EXPECT_THAT(ReadSecret(dir / "secret"), HasCode(absl::StatusCode::kFailedPrecondition));
+  ASSERT_EQ(::mkfifo((dir / "pipe").c_str(), 0600), 0);
+  for (const char* name : {"pipe", "."}) {
+    EXPECT_THAT(ReadSecret(dir / name),
+                IsError(absl::StatusCode::kFailedPrecondition, HasSubstr("no regular file")));
+  }
+}
+
+TEST(FileUtilTest, ANewSecretReplacesNothingAndFollowsNoLink) {
+  TempDir dir;
+  IMPRINT_ASSERT_OK(WriteNewSecret(dir / "secret", "x"));
+  EXPECT_EQ(ModeOf(dir / "secret"), 0600u);
+  EXPECT_THAT(WriteNewSecret(dir / "secret", "y"), HasCode(absl::StatusCode::kAlreadyExists));
+  IMPRINT_ASSERT_OK_AND_ASSIGN(const std::string read, ReadSecret(dir / "secret"));
+  EXPECT_EQ(read, "x");
+  std::filesystem::create_symlink(dir / "elsewhere", dir / "link");
+  EXPECT_THAT(WriteNewSecret(dir / "link", "y"), HasCode(absl::StatusCode::kAlreadyExists));
+  EXPECT_FALSE(std::filesystem::exists(dir / "elsewhere"));
+  EXPECT_THAT(WriteNewSecret(dir / "no/folder", "x"), HasCode(absl::StatusCode::kNotFound));
 }
 
 TEST(FileUtilTest, AFileIsNotAFolder) {

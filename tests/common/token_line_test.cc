@@ -35,6 +35,8 @@ TEST(TokenLine, WrongOnesAreRefused) {
         absl::StrCat("a root ", kHash), absl::StrCat("a query ", kHash, "0"),
         absl::StrCat("a query ", kHash, " requests_per_minute=0"),
         absl::StrCat("a query ", kHash, " requests_per_minute=-1"),
+        absl::StrCat("a query ", kHash, " requests_per_minute=2 requests_per_minute=3"),
+        absl::StrCat(NewToken(), " query ", kHash),
         absl::StrCat("a query ", kHash, " requests=1")}) {
     EXPECT_FALSE(ParseTokenLine(text).ok()) << text;
   }

@@ -293,6 +293,13 @@ def test_a_key_of_another_certificate_is_named(tmp_path):
     assert code == 1 and "--tls_key" in output and str(key) in output
 
 
+def test_a_key_that_everybody_may_read_is_refused(tmp_path):
+    certificate, key = harness.make_certificate(tmp_path)
+    key.chmod(0o644)
+    code, output = run_to_end(flags(tmp_path / "data", tls_cert=certificate, tls_key=key))
+    assert code == 1 and "--tls_key" in output and "chmod o=" in output
+
+
 def test_the_program_sends_its_token(guarded, tmp_path):
     token_file = tmp_path / "token"
     token_file.write_text(guarded.tokens["admin"] + "\n")
@@ -317,6 +324,7 @@ def test_a_new_token(tmp_path):
     assert out.read_text().strip() not in ran.out
     again = secure.run("tokens", "new", "agent", "--scopes=query", f"--out={out}")
     assert again.code == cli.USAGE and str(out) in again.err
+    assert [path.name for path in tmp_path.iterdir()] == ["token"]
     shown = secure.run("tokens", "new", "agent", "--scopes=query")
     assert "imprint_" in shown.err and "imprint_" not in shown.out
     for wrong in (["a b", "--scopes=query"], ["agent", "--scopes=root"], ["agent"]):
