@@ -9,6 +9,7 @@ namespace {
 constexpr absl::string_view kImprint = "imprint.v1.ImprintService";
 constexpr absl::string_view kAdmin = "imprint.v1.AdminService";
 constexpr bool kAudited = true;
+constexpr bool kOperatorChooses = true;
 
 constexpr Access kTable[] = {
     {kImprint, "InjectContext", Scope::kInject},
@@ -17,7 +18,7 @@ constexpr Access kTable[] = {
     // Who injects waits for it to be learned.
     {kImprint, "GetExperience", Scope::kQuery, !kAudited, Scope::kInject},
     {kImprint, "ListExperiences", Scope::kQuery},
-    {kImprint, "ForgetExperience", Scope::kAdmin, kAudited},
+    {kImprint, "ForgetExperience", Scope::kAdmin, kAudited, std::nullopt, kOperatorChooses},
 
     {kAdmin, "GetStatus", Scope::kAdmin},
     {kAdmin, "ListJobs", Scope::kAdmin},

@@ -22,10 +22,11 @@ struct Access {
   bool audited = false;
   // Suffices as well where the state of one experience is all that is asked for.
   std::optional<Scope> state_scope = std::nullopt;
+  // Whether the operator says which scope it is (--auth.forget_scope); `scope` is the default.
+  bool operator_chooses = false;
 };
 
-// All methods of both services. Where ForgetExperience stands with admin, --auth.forget_scope
-// has the last word.
+// All methods of both services.
 absl::Span<const Access> AccessTable();
 
 // Null: there is no such method, and nobody may call it.

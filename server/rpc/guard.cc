@@ -5,6 +5,8 @@
 
 #include <grpc/grpc_security_constants.h>
 
+#include <iterator>
+#include <optional>
 #include <vector>
 
 #include "absl/strings/ascii.h"
@@ -12,7 +14,6 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
-#include "common/status_macros.h"
 #include "grpcpp/security/auth_context.h"
 #include "server/rpc/errors.h"
 
@@ -21,6 +22,32 @@ namespace {
 
 constexpr char kAuthorizationKey[] = "authorization";
 constexpr absl::string_view kBearer = "bearer ";
+
+// The word after "Bearer"; none: there is no such header, or more than one.
+std::optional<absl::string_view> BearerOf(const grpc::ServerContextBase& context) {
+  const auto& metadata = context.client_metadata();
+  const auto [first, last] = metadata.equal_range(kAuthorizationKey);
+  if (first == last || std::next(first) != last) return std::nullopt;
+  const absl::string_view given(first->second.data(), first->second.size());
+  if (!absl::StartsWithIgnoreCase(given, kBearer)) return std::nullopt;
+  return absl::StripAsciiWhitespace(given.substr(kBearer.size()));
+}
+
+absl::Status NoTokenError() {
+  return WithReason(
+      absl::UnauthenticatedError(
+          "this server wants a token: send one as metadata \"authorization: Bearer TOKEN\" "
+          "(imprint: --token_file or IMPRINT_TOKEN); its operator makes one with `imprint "
+          "tokens new`"),
+      kReasonTokenMissing);
+}
+
+absl::Status UnknownTokenError() {
+  return WithReason(
+      absl::UnauthenticatedError("the token is none of this server's: it was changed or taken "
+                                 "back, or is another server's; ask its operator for one"),
+      kReasonTokenUnknown);
+}
 
 absl::Status QuotaError(const auth::Token& token, absl::string_view quota, int64_t limit,
                         absl::Duration delay) {
@@ -39,37 +66,10 @@ void Guard::Count(const char* reason) const {
   if (options_.metrics != nullptr) options_.metrics->refused.at(reason)->Increment();
 }
 
-absl::StatusOr<std::shared_ptr<const auth::Token>> Guard::TokenOf(
-    const grpc::ServerContextBase& context) const {
-  const auto& metadata = context.client_metadata();
-  const auto [first, last] = metadata.equal_range(kAuthorizationKey);
-  absl::string_view given;
-  if (first != last && std::next(first) == last) {
-    given = absl::string_view(first->second.data(), first->second.size());
-  }
-  if (!absl::StartsWithIgnoreCase(given, kBearer)) {
-    return WithReason(
-        absl::UnauthenticatedError(
-            "this server wants a token: send one as metadata \"authorization: Bearer TOKEN\" "
-            "(imprint: --token_file or IMPRINT_TOKEN); its operator makes one with `imprint "
-            "tokens new`"),
-        kReasonTokenMissing);
-  }
-  given = absl::StripAsciiWhitespace(given.substr(kBearer.size()));
-  std::shared_ptr<const auth::Token> token = options_.tokens->Find(given);
-  if (token == nullptr) {
-    return WithReason(absl::UnauthenticatedError(
-                          "the token is none of this server's: it was changed or taken back, or is "
-                          "another server's; ask its operator for one"),
-                      kReasonTokenUnknown);
-  }
-  return token;
-}
-
 absl::Status Guard::CheckScope(const auth::Token& token, const Access& access,
                                const CallTraits& traits) const {
   const Scopes& scopes = token.line.scopes;
-  const Scope needed = access.method == "ForgetExperience" ? options_.forget_scope : access.scope;
+  const Scope needed = access.operator_chooses ? options_.forget_scope : access.scope;
   if (scopes.count(needed) > 0) return absl::OkStatus();
   if (traits.state_alone && access.state_scope.has_value() &&
       scopes.count(*access.state_scope) > 0) {
@@ -85,19 +85,20 @@ absl::Status Guard::CheckScope(const auth::Token& token, const Access& access,
 }
 
 absl::Status Guard::TakeQuotas(const auth::Token& token, const CallTraits& traits) const {
+  const int64_t max_bytes = token.inject_bytes->limit();
+  if (max_bytes > 0 && traits.inject_bytes > max_bytes) {
+    return WithReason(absl::InvalidArgumentError(absl::StrCat(
+                          "the request is ", traits.inject_bytes, " bytes; token ", token.line.name,
+                          " may inject ", max_bytes, " an hour (inject_bytes_per_hour)")),
+                      kReasonQuotaExceeded,
+                      {{"token", token.line.name}, {"quota", "inject_bytes_per_hour"}});
+  }
   if (const absl::Duration delay = token.requests->Take(1); delay > absl::ZeroDuration()) {
     return QuotaError(token, "requests_per_minute", token.requests->limit(), delay);
   }
-  const absl::Duration delay = token.inject_bytes->Take(traits.inject_bytes);
-  if (delay == absl::InfiniteDuration()) {
-    return WithReason(
-        absl::InvalidArgumentError(absl::StrCat(
-            "the request is ", traits.inject_bytes, " bytes; token ", token.line.name,
-            " may inject ", token.inject_bytes->limit(), " an hour (inject_bytes_per_hour)")),
-        kReasonQuotaExceeded, {{"token", token.line.name}, {"quota", "inject_bytes_per_hour"}});
-  }
-  if (delay > absl::ZeroDuration()) {
-    return QuotaError(token, "inject_bytes_per_hour", token.inject_bytes->limit(), delay);
+  if (const absl::Duration delay = token.inject_bytes->Take(traits.inject_bytes);
+      delay > absl::ZeroDuration()) {
+    return QuotaError(token, "inject_bytes_per_hour", max_bytes, delay);
   }
   return absl::OkStatus();
 }
@@ -106,25 +107,30 @@ absl::Status Guard::Check(const grpc::ServerContextBase& context, const Access* 
                           const CallTraits& traits) const {
   if (access == nullptr) return absl::PermissionDeniedError("nobody may call this method");
   if (options_.tokens == nullptr) return absl::OkStatus();
-  const absl::StatusOr<std::shared_ptr<const auth::Token>> token = TokenOf(context);
-  if (!token.ok()) {
-    const bool given = context.client_metadata().count(kAuthorizationKey) > 0;
-    Count(given ? "unknown_token" : "no_token");
-    return token.status();
+  const std::optional<absl::string_view> bearer = BearerOf(context);
+  if (!bearer.has_value()) {
+    Count("no_token");
+    return NoTokenError();
   }
-  if (absl::Status allowed = CheckScope(**token, *access, traits); !allowed.ok()) {
+  const std::shared_ptr<const auth::Token> token = options_.tokens->Find(*bearer);
+  if (token == nullptr) {
+    Count("unknown_token");
+    return UnknownTokenError();
+  }
+  if (absl::Status allowed = CheckScope(*token, *access, traits); !allowed.ok()) {
     Count("scope");
     return allowed;
   }
-  absl::Status within = TakeQuotas(**token, traits);
+  absl::Status within = TakeQuotas(*token, traits);
   if (!within.ok()) Count("quota");
   return within;
 }
 
 std::string Guard::CallerOf(const grpc::ServerContextBase& context) const {
-  if (options_.tokens != nullptr) {
-    const auto token = TokenOf(context);
-    if (token.ok()) return (*token)->line.name;
+  const std::optional<absl::string_view> bearer = BearerOf(context);
+  if (options_.tokens != nullptr && bearer.has_value()) {
+    const std::shared_ptr<const auth::Token> token = options_.tokens->Find(*bearer);
+    if (token != nullptr) return token->line.name;
   }
   const std::shared_ptr<const grpc::AuthContext> connection = context.auth_context();
   if (connection != nullptr && connection->IsPeerAuthenticated()) {

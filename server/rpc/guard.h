@@ -11,7 +11,6 @@
 #include <string>
 
 #include "absl/status/status.h"
-#include "absl/status/statusor.h"
 #include "grpcpp/server_context.h"
 #include "server/auth/tokens.h"
 #include "server/metrics/metrics.h"
@@ -22,7 +21,7 @@ namespace imprint::rpc {
 struct GuardOptions {
   // Null: everybody may do everything.
   const auth::Tokens* tokens = nullptr;
-  // Of ForgetExperience (--auth.forget_scope).
+  // Of what the operator chooses the scope of (--auth.forget_scope).
   Scope forget_scope = Scope::kAdmin;
   metrics::AuthMetrics* metrics = nullptr;  // may be null
 };
@@ -42,7 +41,8 @@ class Guard {
 
   // OK, and the call is counted against the token's quotas. UNAUTHENTICATED without a token or
   // with an unknown one, PERMISSION_DENIED where it lacks the scope, RESOURCE_EXHAUSTED where its
-  // quota is used up. `access` is null for a method that the table does not have: nobody may.
+  // quota is used up, INVALID_ARGUMENT where the whole of it would not do, which costs no request.
+  // `access` is null for a method that the table does not have: nobody may.
   absl::Status Check(const grpc::ServerContextBase& context, const Access* access,
                      const CallTraits& traits) const;
 
@@ -50,8 +50,6 @@ class Guard {
   std::string CallerOf(const grpc::ServerContextBase& context) const;
 
  private:
-  absl::StatusOr<std::shared_ptr<const auth::Token>> TokenOf(
-      const grpc::ServerContextBase& context) const;
   absl::Status CheckScope(const auth::Token& token, const Access& access,
                           const CallTraits& traits) const;
   absl::Status TakeQuotas(const auth::Token& token, const CallTraits& traits) const;

@@ -266,6 +266,28 @@ TEST_F(SecurityTest, BytesBeyondTheQuotaAreRefused) {
             grpc::StatusCode::INVALID_ARGUMENT);
 }
 
+TEST_F(SecurityTest, WhatNeverFitsTakesNoRequest) {
+  AddToken("once", {Scope::kInject}, {.requests_per_minute = 1, .inject_bytes_per_hour = 100});
+  WriteTokens();
+  IMPRINT_ASSERT_OK(known_->Refresh());
+  EXPECT_EQ(Inject("once", std::string(200, 'a')).error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+  EXPECT_TRUE(Inject("once", std::string(60, 'a')).ok());
+}
+
+TEST_F(SecurityTest, WhatIsNoBearerIsCountedAsNoToken) {
+  const std::string bearer = absl::StrCat("Bearer ", tokens_["asker"]);
+  for (const std::vector<std::string>& headers :
+       {std::vector<std::string>{"Basic YTpi"}, {bearer, bearer}}) {
+    v1::QueryRequest request;
+    grpc::ClientContext context;
+    for (const std::string& header : headers) context.AddMetadata("authorization", header);
+    const grpc::Status status = imprint_->Query(&context, request)->Finish();
+    EXPECT_EQ(ReasonOf(status), kReasonTokenMissing);
+  }
+  EXPECT_THAT(metrics_.Text(), HasSubstr("imprint_auth_refused_total{reason=\"no_token\"} 2"));
+  EXPECT_THAT(metrics_.Text(), HasSubstr("imprint_auth_refused_total{reason=\"unknown_token\"} 0"));
+}
+
 TEST_F(SecurityTest, AChangedFileCountsAtOnceAndKeepsWhatIsLeftOfQuotas) {
   ASSERT_TRUE(Inject("small", std::string(90, 'a')).ok());
   AddToken("late", {Scope::kQuery});
