@@ -68,10 +68,6 @@ absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>> Credentials(
   return grpc::SslCredentials(tls);
 }
 
-bool IsThisMachine(absl::string_view address) {
-  return absl::StartsWith(address, "unix:") || IsLoopback(address.substr(0, address.rfind(':')));
-}
-
 // The metadata of the token; empty: there is none.
 absl::StatusOr<std::string> Authorization(const ClientOptions& options) {
   std::string token = options.token;

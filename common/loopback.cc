@@ -8,6 +8,8 @@
 
 #include <string>
 
+#include "absl/strings/match.h"
+
 namespace imprint {
 
 bool IsLoopback(absl::string_view host) {
@@ -16,6 +18,10 @@ bool IsLoopback(absl::string_view host) {
   in_addr ipv4 = {};
   return inet_pton(AF_INET, std::string(host).c_str(), &ipv4) == 1 &&
          (ntohl(ipv4.s_addr) >> 24) == IN_LOOPBACKNET;
+}
+
+bool IsThisMachine(absl::string_view address) {
+  return absl::StartsWith(address, "unix:") || IsLoopback(address.substr(0, address.rfind(':')));
 }
 
 }  // namespace imprint

@@ -11,6 +11,7 @@
 #include "absl/time/time.h"
 #include "common/cpu_count.h"
 #include "common/file_util.h"
+#include "common/loopback.h"
 #include "common/status_macros.h"
 #include "nlohmann/json.hpp"
 #include "server/model/device.h"
@@ -76,9 +77,8 @@ absl::StatusOr<std::unique_ptr<App>> App::Start(const ServerOptions& options) {
 absl::Status App::OpenTokens() {
   if (options_.tokens_file.empty()) {
     const rpc::ListenOptions& listen = options_.listen;
-    const bool is_open =
-        !rpc::IsLocalAddress(listen.address) ||
-        (!listen.admin_address.empty() && !rpc::IsLocalAddress(listen.admin_address));
+    const bool is_open = !IsThisMachine(listen.address) ||
+                         (!listen.admin_address.empty() && !IsThisMachine(listen.admin_address));
     if (is_open && listen.tls.client_ca_file.empty()) {
       spdlog::warn("whoever reaches {} may inject and administer: see --auth.tokens_file",
                    listen.address);

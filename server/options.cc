@@ -16,6 +16,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/string_view.h"
+#include "common/loopback.h"
 
 namespace imprint {
 namespace {
@@ -358,13 +359,13 @@ std::string Contradiction(const ServerOptions& options) {
                         " or --allow_insecure_listen");
   };
   constexpr absl::string_view kUseTls = "give --tls_cert and --tls_key,";
-  if (!has_tls && !rpc::IsLocalAddress(listen.address)) {
+  if (!has_tls && !IsThisMachine(listen.address)) {
     return refuse("--listen", listen.address, kUseTls);
   }
-  if (!has_tls && !listen.admin_address.empty() && !rpc::IsLocalAddress(listen.admin_address)) {
+  if (!has_tls && !listen.admin_address.empty() && !IsThisMachine(listen.admin_address)) {
     return refuse("--admin_listen", listen.admin_address, kUseTls);
   }
-  if (!options.metrics_listen.empty() && !rpc::IsLocalAddress(options.metrics_listen)) {
+  if (!options.metrics_listen.empty() && !IsThisMachine(options.metrics_listen)) {
     return refuse("--metrics_listen", options.metrics_listen, "give an address of this machine");
   }
   return "";

@@ -11,7 +11,6 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "common/loopback.h"
 #include "common/status_macros.h"
 #include "google/protobuf/descriptor.h"
 #include "grpcpp/ext/proto_server_reflection_plugin.h"
@@ -87,11 +86,6 @@ absl::StatusOr<Listening> Listen(absl::string_view flag, const std::string& addr
 }
 
 }  // namespace
-
-bool IsLocalAddress(absl::string_view address) {
-  if (absl::StartsWith(address, "unix:")) return true;
-  return IsLoopback(address.substr(0, address.rfind(':')));
-}
 
 absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ListenOptions& options,
                                                       const ServiceDeps* deps,

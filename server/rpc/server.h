@@ -31,9 +31,6 @@ struct ListenOptions {
   TlsOptions tls = {};
 };
 
-// Whether only this machine can reach the address.
-bool IsLocalAddress(absl::string_view address);
-
 // Thread-safe.
 class Server {
  public:

@@ -18,5 +18,16 @@ TEST(LoopbackTest, LoopbackIsThisMachineAlone) {
   }
 }
 
+TEST(LoopbackTest, AnAddressIsThisMachineAlone) {
+  for (const char* address :
+       {"127.0.0.1:1", "127.3.4.5:1", "localhost:1", "[::1]:1", "unix:/tmp/s", "unix:s"}) {
+    EXPECT_TRUE(IsThisMachine(address)) << address;
+  }
+  for (const char* address : {"0.0.0.0:1", "[::]:1", "10.0.0.1:1", "example.org:1", ":1", "*:1",
+                              "127.0.0.1.example.org:1", "localhost.example.org:1"}) {
+    EXPECT_FALSE(IsThisMachine(address)) << address;
+  }
+}
+
 }  // namespace
 }  // namespace imprint
