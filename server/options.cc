@@ -417,6 +417,10 @@ std::variant<ServerOptions, ExitRequest> ParseOptions(int argc, const char* cons
   } catch (const CLI::ParseError& error) {
     return BadFlags(error.what());
   }
+  // Only what was given: the default says nothing.
+  if (app.count("--auth.forget_scope") > 0 && options.tokens_file.empty()) {
+    return BadFlags("--auth.forget_scope: needs --auth.tokens_file");
+  }
   if (std::string contradiction = Contradiction(options); !contradiction.empty()) {
     return BadFlags(contradiction);
   }

@@ -277,6 +277,7 @@ def test_callers_with_certificates(folder, tmp_path):
         ({"tls_client_ca": "ca.pem"}, "--tls_client_ca"),
         ({"admin_listen": "0.0.0.0:0"}, "--admin_listen"),
         ({"auth__forget_scope": "query"}, "--auth.forget_scope"),
+        ({"auth__forget_scope": "inject"}, "--auth.tokens_file"),
     ],
 )
 def test_flags_that_do_not_go_together(tmp_path, changes, said):

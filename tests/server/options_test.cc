@@ -122,8 +122,8 @@ TEST(OptionsTest, SaysWhoMayCall) {
   const ServerOptions options = Good({"--auth.tokens_file=t", "--auth.forget_scope=inject"});
   EXPECT_EQ(options.tokens_file, "t");
   EXPECT_EQ(options.forget_scope, Scope::kInject);
-  for (const char* wrong :
-       {"--auth.forget_scope=query", "--auth.tokens_file=", "--tls_client_ca=c.pem"}) {
+  for (const char* wrong : {"--auth.forget_scope=query", "--auth.forget_scope=inject",
+                            "--auth.tokens_file=", "--tls_client_ca=c.pem"}) {
     EXPECT_TRUE(std::holds_alternative<ExitRequest>(ParseWith({wrong}))) << wrong;
   }
 }
