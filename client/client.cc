@@ -6,12 +6,14 @@
 #include <algorithm>
 #include <fstream>
 #include <iterator>
+#include <optional>
 #include <utility>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "client/poll.h"
 #include "common/loopback.h"
 #include "google/rpc/error_details.pb.h"
 #include "google/rpc/status.pb.h"
@@ -19,21 +21,23 @@
 namespace imprint::client {
 namespace {
 
-constexpr absl::Duration kPollEvery = absl::Milliseconds(200);
-
 bool IsSetAside(v1::ExperienceState state) {
   return state == v1::EXPERIENCE_STATE_HELD || state == v1::EXPERIENCE_STATE_QUARANTINED ||
          state == v1::EXPERIENCE_STATE_FORGOTTEN;
 }
 
 // Why no update comes before somebody does something; empty: one may. A caller who may not see
-// the server's state waits for the experience alone.
-std::string WhyNoUpdateComes(Client& client) {
-  grpc::ClientContext context;
-  client.Prepare(context);
+// the server's state waits for the experience alone, and `may_ask` becomes false.
+std::string WhyNoUpdateComes(Client& client, Poll& poll, bool& may_ask) {
+  if (!may_ask) return "";
   v1::GetStatusResponse server;
-  const bool seen = client.admin().GetStatus(&context, {}, &server).ok();
-  if (!seen || !server.running_job().empty()) return "";
+  const grpc::Status seen = poll.Patiently([&] {
+    grpc::ClientContext context;
+    client.Prepare(context);
+    return client.admin().GetStatus(&context, {}, &server);
+  });
+  may_ask = seen.error_code() != grpc::StatusCode::PERMISSION_DENIED;
+  if (!seen.ok() || !server.running_job().empty()) return "";
   if (server.updates_paused()) return "updates are paused";
   if (server.job_awaiting_approval().empty()) return "";
   return absl::StrCat(server.job_awaiting_approval(), " awaits approval");
@@ -143,17 +147,20 @@ grpc::Status Ask(Client& client, const v1::QueryRequest& request, Answer& answer
 }
 
 grpc::Status AwaitIntegrated(Client& client, absl::Duration timeout, v1::Experience& experience) {
-  const absl::Time end = absl::Now() + timeout;
+  Poll poll(absl::Now() + timeout);
+  bool may_ask_status = true;
   v1::GetExperienceRequest request;
   request.set_name(experience.name());
   request.set_view(v1::EXPERIENCE_VIEW_STATE);
   while (true) {
     // Before the experience, which may arrive in between.
-    const std::string reason = WhyNoUpdateComes(client);
-    grpc::ClientContext context;
-    client.Prepare(context);
+    const std::string reason = WhyNoUpdateComes(client, poll, may_ask_status);
     v1::GetExperienceResponse response;
-    const grpc::Status status = client.imprint().GetExperience(&context, request, &response);
+    const grpc::Status status = poll.Patiently([&] {
+      grpc::ClientContext context;
+      client.Prepare(context);
+      return client.imprint().GetExperience(&context, request, &response);
+    });
     if (!status.ok()) return status;
     experience = std::move(*response.mutable_experience());
     if (experience.state() == v1::EXPERIENCE_STATE_INTEGRATED) return grpc::Status::OK;
@@ -167,11 +174,11 @@ grpc::Status AwaitIntegrated(Client& client, absl::Duration timeout, v1::Experie
       return grpc::Status(grpc::StatusCode::FAILED_PRECONDITION,
                           absl::StrCat(experience.name(), " waits: ", reason));
     }
-    if (absl::Now() >= end) {
+    if (poll.is_over()) {
       return grpc::Status(grpc::StatusCode::DEADLINE_EXCEEDED,
                           absl::StrCat(experience.name(), " is not integrated yet"));
     }
-    absl::SleepFor(kPollEvery);
+    poll.Sleep();
   }
 }
 
@@ -190,17 +197,15 @@ std::string DescribeError(const grpc::Status& status, const std::string& server)
   if (!details.ParseFromString(status.error_details())) return text;
   for (const google::protobuf::Any& any : details.details()) {
     google::rpc::BadRequest bad_request;
-    google::rpc::RetryInfo retry;
     if (any.UnpackTo(&bad_request)) {
       for (const auto& violation : bad_request.field_violations()) {
         const std::string line = absl::StrCat(violation.field(), ": ", violation.description());
         if (!absl::StrContains(text, line)) absl::StrAppend(&text, "\n  ", line);
       }
-    } else if (any.UnpackTo(&retry)) {
-      const absl::Duration delay = absl::Seconds(retry.retry_delay().seconds()) +
-                                   absl::Nanoseconds(retry.retry_delay().nanos());
-      absl::StrAppend(&text, "\n  try again in ", absl::FormatDuration(delay));
     }
+  }
+  if (const std::optional<absl::Duration> delay = RetryDelay(status); delay.has_value()) {
+    absl::StrAppend(&text, "\n  try again in ", absl::FormatDuration(*delay));
   }
   return text;
 }

@@ -9,11 +9,10 @@
 #include "client/cli/job_progress.h"
 #include "client/cli/output.h"
 #include "client/cli/standstill.h"
+#include "client/poll.h"
 
 namespace imprint::client {
 namespace {
-
-constexpr absl::Duration kPollEvery = absl::Milliseconds(200);
 
 // Shares of the way into the weights, for the bar: until the target sentences are written,
 // until a job takes them, and what the job's training is.
@@ -47,19 +46,21 @@ double Fraction(const v1::Experience& experience, WaitFor wait_for) {
   }
 }
 
-grpc::Status Refresh(const Command& command, v1::Experience& experience) {
+grpc::Status Refresh(const Command& command, Poll& poll, v1::Experience& experience) {
   const std::string name = experience.name();
-  const grpc::Status status = GetExperience(command, name, v1::EXPERIENCE_VIEW_STATE, experience);
+  const grpc::Status status = poll.Patiently(
+      [&] { return GetExperience(command, name, v1::EXPERIENCE_VIEW_STATE, experience); });
   if (status.ok()) experience.clear_content();  // an earlier server does not know that view
   return status;
 }
 
-grpc::Status LookAtAll(const Command& command, WaitFor wait_for,
+grpc::Status LookAtAll(const Command& command, WaitFor wait_for, Poll& poll,
                        std::vector<v1::Experience>& experiences, Tally& tally) {
   for (v1::Experience& experience : experiences) {
     if (!HasArrived(experience, wait_for) && !IsSetAside(experience)) {
       const v1::ExperienceState before = experience.state();
-      if (const grpc::Status status = Refresh(command, experience); !status.ok()) return status;
+      const grpc::Status status = Refresh(command, poll, experience);
+      if (!status.ok()) return status;
       tally.moved |= experience.state() != before;
     }
     tally.arrived += HasArrived(experience, wait_for) ? 1 : 0;
@@ -110,13 +111,17 @@ std::string DescribeState(const v1::Experience& experience) {
 grpc::Status AskForUpdate(const Command& command, v1::RunUpdateResponse& response) {
   ProgressBar bar(!command.json);
   Standstill standstill;
+  Poll poll;
   while (true) {
-    grpc::ClientContext context;
-    command.client->Prepare(context);
-    const grpc::Status refused = command.client->admin().RunUpdate(&context, {}, &response);
+    const grpc::Status refused = poll.Patiently([&] {
+      grpc::ClientContext context;
+      command.client->Prepare(context);
+      return command.client->admin().RunUpdate(&context, {}, &response);
+    });
     if (refused.error_code() != grpc::StatusCode::FAILED_PRECONDITION) return refused;
     v1::GetStatusResponse server;
-    if (const grpc::Status status = GetStatus(command, server); !status.ok()) return status;
+    const grpc::Status status = poll.Patiently([&] { return GetStatus(command, server); });
+    if (!status.ok()) return status;
     // Whatever runs: it does not take what was refused.
     server.clear_running_job();
     if (server.updates_stopped_reason().empty()) {
@@ -125,7 +130,7 @@ grpc::Status AskForUpdate(const Command& command, v1::RunUpdateResponse& respons
     const std::string reason = standstill.Observe(absl::Now(), server, /*moved=*/false);
     if (!reason.empty()) return grpc::Status(grpc::StatusCode::FAILED_PRECONDITION, reason);
     bar.Show(0, absl::StrCat("updates stand still: ", server.updates_stopped_reason()));
-    absl::SleepFor(kPollEvery);
+    poll.Sleep();
   }
 }
 
@@ -138,11 +143,13 @@ int FailToAsk(const Command& command, const grpc::Status& status) {
 int Await(const Command& command, WaitFor wait_for, std::vector<v1::Experience>& experiences) {
   ProgressBar bar(!command.json);
   Standstill standstill;
+  Poll poll;
   std::string reason;
+  bool may_see_status = wait_for == WaitFor::kIntegrated;
   Tally tally;
   while (true) {
     tally = {};
-    const grpc::Status looked = LookAtAll(command, wait_for, experiences, tally);
+    const grpc::Status looked = LookAtAll(command, wait_for, poll, experiences, tally);
     if (!looked.ok()) {
       bar.Clear();
       return command.Fail(looked);
@@ -151,8 +158,11 @@ int Await(const Command& command, WaitFor wait_for, std::vector<v1::Experience>&
     std::string words =
         absl::StrCat(tally.arrived, " of ", experiences.size(), " ", Name(wait_for));
     v1::GetStatusResponse server;
+    grpc::Status seen;
+    if (may_see_status) seen = poll.Patiently([&] { return GetStatus(command, server); });
     // A caller who may not see the server's state waits for the experiences alone.
-    if (wait_for == WaitFor::kIntegrated && GetStatus(command, server).ok()) {
+    if (seen.error_code() == grpc::StatusCode::PERMISSION_DENIED) may_see_status = false;
+    if (may_see_status && seen.ok()) {
       reason = standstill.Observe(absl::Now(), server, tally.moved);
       if (!reason.empty()) break;
       if (tally.training > 0) {
@@ -163,7 +173,7 @@ int Await(const Command& command, WaitFor wait_for, std::vector<v1::Experience>&
       }
     }
     bar.Show(tally.done / static_cast<double>(experiences.size()), words);
-    absl::SleepFor(kPollEvery);
+    poll.Sleep();
   }
   bar.Clear();
   if (tally.arrived == experiences.size()) return kOk;
@@ -182,9 +192,11 @@ int Await(const Command& command, WaitFor wait_for, std::vector<v1::Experience>&
 int AwaitForgotten(const Command& command) {
   ProgressBar bar(!command.json);
   Standstill standstill;
+  Poll poll;
   while (true) {
     v1::GetStatusResponse server;
-    if (const grpc::Status status = GetStatus(command, server); !status.ok()) {
+    const grpc::Status status = poll.Patiently([&] { return GetStatus(command, server); });
+    if (!status.ok()) {
       bar.Clear();
       return command.Fail(status);
     }
@@ -205,7 +217,7 @@ int AwaitForgotten(const Command& command) {
     std::string words = in_weights > 0 ? "in the weights still" : "in files still";
     const double fraction = JobFraction(command, server.running_job(), words);
     bar.Show(fraction, words);
-    absl::SleepFor(kPollEvery);
+    poll.Sleep();
   }
   bar.Clear();
   return kOk;
@@ -214,11 +226,12 @@ int AwaitForgotten(const Command& command) {
 int AwaitJob(const Command& command, const std::string& name) {
   ProgressBar bar(!command.json);
   Standstill standstill;
+  Poll poll;
   while (true) {
     v1::Job job;
     v1::GetStatusResponse server;
-    grpc::Status status = GetJob(command, name, job);
-    if (status.ok()) status = GetStatus(command, server);
+    grpc::Status status = poll.Patiently([&] { return GetJob(command, name, job); });
+    if (status.ok()) status = poll.Patiently([&] { return GetStatus(command, server); });
     if (!status.ok()) {
       bar.Clear();
       return command.Fail(status);
@@ -238,7 +251,7 @@ int AwaitJob(const Command& command, const std::string& name) {
       return Command::Fail(kFailed, absl::StrCat(name, " waits: ", reason));
     }
     bar.Show(TrainedFraction(job), DescribeProgress(job));
-    absl::SleepFor(kPollEvery);
+    poll.Sleep();
   }
   bar.Clear();
   return kOk;

@@ -9,6 +9,7 @@
 #include <functional>
 #include <string>
 
+#include "client/poll.h"
 #include "google/rpc/error_details.pb.h"
 #include "google/rpc/status.pb.h"
 #include "tests/client/fake_server.h"
@@ -106,6 +107,32 @@ TEST(AwaitIntegrated, EndsWhereItWillNotArrive) {
   EXPECT_THAT(awaits.error_message(), HasSubstr("jobs/3 awaits approval"));
   server.world().status.set_updates_paused(true);
   EXPECT_THAT(wait("experiences/2", absl::Minutes(1)).error_message(), HasSubstr("paused"));
+}
+
+TEST(AwaitIntegrated, GoesOnWhereAQuotaIsUsedUpAndAsksNotForWhatItMayNotSee) {
+  FakeServer server;
+  server.world().Put(1, v1::EXPERIENCE_STATE_READY);
+  server.world().refusals = {QuotaUsedUp(absl::Milliseconds(1)),
+                             QuotaUsedUp(absl::Milliseconds(1))};
+  server.world().status_refusal = grpc::Status(grpc::StatusCode::PERMISSION_DENIED, "admin");
+  server.world().on_get = [looks = 0](FakeWorld& world) mutable {
+    if (++looks == 2) world.Put(1, v1::EXPERIENCE_STATE_INTEGRATED);
+  };
+  v1::Experience experience;
+  experience.set_name("experiences/1");
+
+  const grpc::Status status = AwaitIntegrated(server.client(), absl::Minutes(1), experience);
+
+  EXPECT_TRUE(status.ok()) << status.error_message();
+  EXPECT_EQ(server.world().status_looks, 1);
+}
+
+TEST(Poll, AsksLessOftenThenEveryTwoSeconds) {
+  Poll poll;
+  EXPECT_EQ(poll.Next(), absl::Milliseconds(200));
+  EXPECT_EQ(poll.Next(), absl::Milliseconds(300));
+  for (int i = 0; i < 10; ++i) poll.Next();
+  EXPECT_EQ(poll.Next(), absl::Seconds(2));
 }
 
 TEST(DescribeError, NamesTheServerThatDoesNotAnswer) {

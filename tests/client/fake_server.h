@@ -8,6 +8,7 @@
 #define IMPRINT_TESTS_CLIENT_FAKE_SERVER_H_
 
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -17,6 +18,8 @@
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
 #include "client/cli/command.h"
+#include "google/rpc/error_details.pb.h"
+#include "google/rpc/status.pb.h"
 #include "grpcpp/grpcpp.h"
 #include "imprint/client.h"
 #include "imprint/v1/admin_service.grpc.pb.h"
@@ -36,6 +39,11 @@ struct FakeWorld {
   v1::ExperienceView last_view = v1::EXPERIENCE_VIEW_UNSPECIFIED;
   // An empty page, which is not the last one, comes before each that is not.
   bool empty_pages = false;
+  // What the next looks at an experience are refused with, in turn.
+  std::deque<grpc::Status> refusals;
+  // What each look at the status is refused with.
+  grpc::Status status_refusal;
+  int status_looks = 0;
   int64_t change = 0;
 
   void Put(int64_t sequence, v1::ExperienceState state, const std::string& reason = "") {
@@ -48,6 +56,15 @@ struct FakeWorld {
   }
 };
 
+// What a server says whose quota is used up.
+inline grpc::Status QuotaUsedUp(absl::Duration delay) {
+  google::rpc::RetryInfo retry;
+  retry.mutable_retry_delay()->set_nanos(static_cast<int32_t>(absl::ToInt64Nanoseconds(delay)));
+  google::rpc::Status details;
+  details.add_details()->PackFrom(retry);
+  return grpc::Status(grpc::StatusCode::RESOURCE_EXHAUSTED, "quota", details.SerializeAsString());
+}
+
 class FakeImprintService final : public v1::ImprintService::Service {
  public:
   // Ends the page token after an empty page.
@@ -58,6 +75,11 @@ class FakeImprintService final : public v1::ImprintService::Service {
   grpc::Status GetExperience(grpc::ServerContext*, const v1::GetExperienceRequest* request,
                              v1::GetExperienceResponse* response) override {
     absl::MutexLock lock(mutex_);
+    if (!world_->refusals.empty()) {
+      const grpc::Status refusal = world_->refusals.front();
+      world_->refusals.pop_front();
+      return refusal;
+    }
     world_->last_view = request->view();
     world_->on_get(*world_);
     for (const auto& [sequence, experience] : world_->experiences) {
@@ -102,8 +124,9 @@ class FakeAdminService final : public v1::AdminService::Service {
   grpc::Status GetStatus(grpc::ServerContext*, const v1::GetStatusRequest*,
                          v1::GetStatusResponse* response) override {
     absl::MutexLock lock(mutex_);
+    ++world_->status_looks;
     *response = world_->status;
-    return grpc::Status::OK;
+    return world_->status_refusal;
   }
 
   // Refused for as long as the status says that updates stand.

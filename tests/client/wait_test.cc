@@ -35,6 +35,21 @@ TEST(Await, APassingStandstillIsWaitedFor) {
   EXPECT_EQ(experiences.front().state(), v1::EXPERIENCE_STATE_INTEGRATED);
 }
 
+TEST(Await, GoesOnWhereAQuotaIsUsedUpAndAsksNotForWhatItMayNotSee) {
+  FakeServer server;
+  server.world().Put(1, v1::EXPERIENCE_STATE_READY);
+  server.world().refusals = {QuotaUsedUp(absl::Milliseconds(1)),
+                             QuotaUsedUp(absl::Milliseconds(1))};
+  server.world().status_refusal = grpc::Status(grpc::StatusCode::PERMISSION_DENIED, "admin");
+  server.world().on_get = [looks = 0](FakeWorld& world) mutable {
+    if (++looks == 3) world.Put(1, v1::EXPERIENCE_STATE_INTEGRATED);
+  };
+  std::vector<v1::Experience> experiences = AllOf(server);
+
+  EXPECT_EQ(Await(server.command(), WaitFor::kIntegrated, experiences), kOk);
+  EXPECT_EQ(server.world().status_looks, 1);
+}
+
 TEST(Await, APauseEndsTheWait) {
   FakeServer server;
   server.world().Put(1, v1::EXPERIENCE_STATE_READY);
