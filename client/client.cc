@@ -100,6 +100,17 @@ absl::StatusOr<std::string> Authorization(const ClientOptions& options) {
   return absl::StrCat("Bearer ", token);
 }
 
+std::shared_ptr<grpc::Channel> MakeChannel(
+    const std::string& address, const std::shared_ptr<grpc::ChannelCredentials>& credentials,
+    bool tls) {
+  grpc::ChannelArguments arguments;
+  // An experience may be larger than gRPC's default, 4 MiB (--inject.max_bytes).
+  arguments.SetMaxReceiveMessageSize(-1);
+  // What is for this machine alone goes through no http_proxy, which could read the token.
+  if (!tls && IsThisMachine(address)) arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
+  return grpc::CreateCustomChannel(address, credentials, arguments);
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Client>> Client::Make(const ClientOptions& options) {
@@ -108,17 +119,14 @@ absl::StatusOr<std::unique_ptr<Client>> Client::Make(const ClientOptions& option
   const std::shared_ptr<grpc::ChannelCredentials> credentials = *std::move(made);
   absl::StatusOr<std::string> authorization = Authorization(options);
   if (!authorization.ok()) return authorization.status();
-  grpc::ChannelArguments arguments;
-  // An experience may be larger than gRPC's default, 4 MiB (--inject.max_bytes).
-  arguments.SetMaxReceiveMessageSize(-1);
   auto client = std::unique_ptr<Client>(new Client(options));
   client->authorization_ = *std::move(authorization);
-  client->channel_ = grpc::CreateCustomChannel(options.server, credentials, arguments);
+  const bool tls = !options.tls_ca.empty();
+  client->channel_ = MakeChannel(options.server, credentials, tls);
   client->imprint_ = v1::ImprintService::NewStub(client->channel_);
   client->admin_ = v1::AdminService::NewStub(
-      options.admin_server.empty()
-          ? client->channel_
-          : grpc::CreateCustomChannel(options.admin_server, credentials, arguments));
+      options.admin_server.empty() ? client->channel_
+                                   : MakeChannel(options.admin_server, credentials, tls));
   return client;
 }
 

@@ -6,6 +6,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cstdlib>
 #include <functional>
 #include <string>
 
@@ -51,6 +52,17 @@ TEST(ClientMake, KeepsATokenOnThisMachineWithoutTls) {
     options.allow_insecure_token = true;
     EXPECT_TRUE(Client::Make(options).ok());
   }
+}
+
+TEST(ClientMake, GoesThroughNoProxyToThisMachine) {
+  ASSERT_EQ(::setenv("http_proxy", "http://127.0.0.1:1", 1), 0);
+  FakeServer server;
+  grpc::ClientContext context;
+  server.client().Prepare(context);
+  v1::GetStatusResponse response;
+  const grpc::Status status = server.client().admin().GetStatus(&context, {}, &response);
+  ::unsetenv("http_proxy");
+  EXPECT_TRUE(status.ok()) << status.error_message();
 }
 
 TEST(ClientMake, RefusesWhatDoesNotGoTogether) {

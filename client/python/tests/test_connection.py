@@ -192,6 +192,15 @@ class TestToken:
         assert self.sent(address=address, token="abc", tls=True)
         assert self.sent(address=address, token="abc", allow_insecure_token=True)
 
+    def test_it_goes_through_no_proxy_to_this_machine(self):
+        words = {"token": "abc", "allow_insecure_token": True}
+        plain = make_settings("127.0.0.1:1", "10.0.0.1:1", None, 1, 1, None, (), **words)
+        direct = ("grpc.enable_http_proxy", 0)
+        assert direct in plain.options(plain.address)
+        assert direct not in plain.options(plain.admin_address)
+        tls = make_settings("127.0.0.1:1", None, True, 1, 1, None, (), **words)
+        assert direct not in tls.options(tls.address)
+
     def test_what_is_no_token_is_refused(self, tmp_path):
         (tmp_path / "empty").write_text("\n")
         for bad in ({"token": "two words"}, {"token": ""}, {"token_file": tmp_path / "empty"}):

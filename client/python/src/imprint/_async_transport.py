@@ -106,7 +106,7 @@ class AsyncTransport:
         if self._closed:
             raise ValueError("the client is closed")
         if address not in self._channels:
-            options = self._settings.options()
+            options = self._settings.options(address)
             self._channels[address] = (
                 grpc.aio.insecure_channel(address, options)
                 if self._credentials is None

@@ -46,8 +46,10 @@ class Settings:
             pairs.append(self.token.metadata())
         return pairs or None
 
-    def options(self) -> list[tuple[str, Any]]:
-        """Of a channel. What the caller gives goes last, and wins."""
+    def options(self, address: str) -> list[tuple[str, Any]]:
+        """Of a channel to `address`. What the caller gives goes last, and wins."""
+        # What is for this machine alone goes through no http_proxy, which could read the token.
+        direct = self.tls is None and is_this_machine(address)
         return [
             ("grpc.primary_user_agent", f"imprint-client/{package_version()}"),
             # One experience with its target sentences may be larger than gRPC's 4 MiB.
@@ -55,6 +57,7 @@ class Settings:
             # A server that starts again is met again soon.
             ("grpc.initial_reconnect_backoff_ms", 200),
             ("grpc.max_reconnect_backoff_ms", 5000),
+            *([("grpc.enable_http_proxy", 0)] if direct else ()),
             *(self.tls.options() if self.tls else ()),
             *self.channel_options,
         ]

@@ -102,5 +102,5 @@ class Transport:
     def _make_channel(self, address: str) -> grpc.Channel:
         settings = self._settings
         if settings.tls is None:
-            return grpc.insecure_channel(address, settings.options())
-        return grpc.secure_channel(address, settings.tls.credentials(), settings.options())
+            return grpc.insecure_channel(address, settings.options(address))
+        return grpc.secure_channel(address, settings.tls.credentials(), settings.options(address))
