@@ -20,7 +20,8 @@ struct Access {
   Scope scope;
   // Whether each call is a line of the log: who did what to what, and what came of it.
   bool audited = false;
-  // Suffices as well where the state of one experience is all that is asked for.
+  // Suffices as well where the state of one experience is all that is asked for: of any, whoever
+  // told it, and its labels, request_id and what it supersedes come along.
   std::optional<Scope> state_scope = std::nullopt;
   // Whether the operator says which scope it is (--auth.forget_scope); `scope` is the default.
   bool operator_chooses = false;

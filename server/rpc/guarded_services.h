@@ -2,7 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // The two services as callers reach them: the guard is asked, then the service. A method that is
-// missing here is UNIMPLEMENTED, whatever the service behind it does.
+// missing here is never handed on: gRPC's UNIMPLEMENTED without a word, which CallObserver takes
+// for an unreadable request (INVALID_ARGUMENT).
 
 #ifndef IMPRINT_SERVER_RPC_GUARDED_SERVICES_H_
 #define IMPRINT_SERVER_RPC_GUARDED_SERVICES_H_
