@@ -182,13 +182,15 @@ class Training {
   }
 
  private:
-  // The numbers of the sentences that ask something.
+  // The numbers of the sentences that ask something. Those that were written by somebody else than
+  // the base model, who may know better than the teacher, stay as they are written.
   static std::vector<size_t> Questions(const DistillInput& input) {
     std::vector<size_t> questions;
     for (size_t i = 0; i < input.targets.size() + input.replay.size(); ++i) {
       const store::TargetRecord& record =
           i < input.targets.size() ? *input.targets[i] : *input.replay[i - input.targets.size()];
-      if (!record.prompt().empty()) questions.push_back(i);
+      const bool is_given = record.kind() == "caller" || record.kind() == "remote";
+      if (!record.prompt().empty() && !is_given) questions.push_back(i);
     }
     return questions;
   }

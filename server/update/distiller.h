@@ -82,7 +82,8 @@ struct DistillerOptions {
   // names and numbers are few among words that the base would have said too (--update.focus).
   double focus = 0.5;
   // Share of the questions, new and replayed, that the student answers itself in a round of
-  // on-policy distillation (--update.on_policy_share). Not with Objective::kNextToken.
+  // on-policy distillation (--update.on_policy_share), but for those that came with their answers
+  // from the caller or an endpoint. Not with Objective::kNextToken.
   double on_policy_share = 1;
   // Rounds of it in a job (--update.on_policy_rounds), evenly spread over its passes, none before
   // the first is over.

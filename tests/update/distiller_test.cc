@@ -450,6 +450,20 @@ TEST_F(OnPolicyDistillerTest, WhatCannotBeAskedStaysAsItWasWritten) {
   EXPECT_TRUE(SameBytes(*asked->adapter, *never_asked->adapter));
 }
 
+// With every question on-policy, a caller's answer was trained on in the first pass only.
+TEST_F(OnPolicyDistillerTest, AnswersThatWereGivenStayAsTheyWereWritten) {
+  options_.on_policy_share = 1;
+  for (store::TargetRecord& target : targets_) target.set_kind("caller");
+  targets_.back().set_kind("remote");
+
+  const auto asked = Train(Asked());
+  const auto never_asked = Train(Input());
+
+  IMPRINT_ASSERT_OK(asked);
+  IMPRINT_ASSERT_OK(never_asked);
+  EXPECT_TRUE(SameBytes(*asked->adapter, *never_asked->adapter));
+}
+
 TEST_F(OnPolicyDistillerTest, NobodyIsAskedBeforeTheFirstPassIsOver) {
   options_.max_epochs = 1;
 
