@@ -84,13 +84,15 @@ def _bars(
         axes.bar(place, mean - origin, bottom=origin, color=colour, width=0.7)
         whiskers = [[max(mean - low, 0)], [max(high - mean, 0)]]
         axes.errorbar(place, mean, yerr=whiskers, color="black", capsize=4, linewidth=1.2)
+        # Away from the origin, where the title is when all is below it.
+        below = high <= origin and mean < origin
         axes.annotate(
             f"{mean:.{digits}f}",
-            (place, max(high, origin)),
-            xytext=(0, 3),
+            (place, min(low, mean) if below else max(high, origin)),
+            xytext=(0, -3 if below else 3),
             textcoords="offset points",
             ha="center",
-            va="bottom",
+            va="top" if below else "bottom",
             fontsize=9,
         )
     axes.set_xticks(range(len(names)), names, rotation=30, ha="right", rotation_mode="anchor")
