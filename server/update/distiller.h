@@ -61,7 +61,7 @@ struct DistillerOptions {
   int max_epochs = 4;
   // ... but as many as make this many steps (--update.min_steps): what a job needs are steps,
   // and a small one has few in a pass.
-  int min_steps = 130;
+  int min_steps = 90;
   // ... but no more than so many (--update.max_steps); 0: no limit.
   int max_steps = 0;
   // Retention tokens for each new target token (--update.retention_share).
@@ -87,7 +87,7 @@ struct DistillerOptions {
   double on_policy_share = 1;
   // Rounds of it in a job (--update.on_policy_rounds), evenly spread over its passes, none before
   // the first is over.
-  int on_policy_rounds = 5;
+  int on_policy_rounds = 3;
   StudentAnswersOptions student_answers;
   // A sentence whose KL per token is below this leaves the pool; training ends when the
   // mean is (--update.learned_kl).
