@@ -268,8 +268,10 @@ void AddUpdateFlags(CLI::App* app, ServerOptions* options) {
              "... and never more steps than these; 0: no limit");
   update.Add("--update.retention_share", options->distiller.retention_share, 0, 100,
              "retention tokens for each new target token ...");
-  update.Add("--update.min_retention_tokens", options->distiller.min_retention_tokens, 0, kMaxInt,
-             "... but, unless that is 0, at least so many in a pass, as far as there are texts");
+  update.Add(
+      "--update.min_retention_tokens", options->distiller.min_retention_tokens, 0, kMaxInt,
+      "... but, unless that is 0, at least so many in a pass of a job that goes on from what "
+      "was learned before, as far as there are texts");
   update.Add("--update.retention_weight", options->distiller.retention_weight, 0, 100,
              "weight of the loss on retention tokens beside 1 on new target tokens");
   update.Add("--update.protected_share", options->distiller.protected_share, 0, 0.9,

@@ -116,9 +116,11 @@ class Training {
  public:
   Training(const DistillerOptions& options, const model::Weights& base, engine::ComputeShare* share,
            const UsedDirections* used, model::Adapter adapter, const DistillInput& input,
-           Material material, double highest_rate, const std::function<bool()>& cancelled)
+           Material material, double highest_rate, int least_retention,
+           const std::function<bool()>& cancelled)
       : options_(options),
         highest_rate_(highest_rate),
+        least_retention_(least_retention),
         base_(base),
         share_(share),
         used_(used),
@@ -246,7 +248,7 @@ class Training {
   }
 
   // As many texts as make `retention_share` tokens for each target token of the epoch, and
-  // `min_retention_tokens` as far as there are texts; none where the share is 0.
+  // `least_retention_` as far as there are texts; none where the share is 0.
   std::vector<size_t> DrawRetention(const std::vector<size_t>& targets) {
     std::vector<size_t> drawn;
     if (retention_.empty()) return drawn;
@@ -256,7 +258,7 @@ class Training {
     double all = 0;
     for (const TrainingSentence& text : retention_)
       all += static_cast<double>(text.item.target.size());
-    if (wanted > 0) wanted = std::max(wanted, std::min<double>(options_.min_retention_tokens, all));
+    if (wanted > 0) wanted = std::max(wanted, std::min<double>(least_retention_, all));
     while (wanted > 0) {
       drawn.push_back(retention_deck_.Next());
       wanted -= static_cast<double>(retention_[drawn.back()].item.target.size());
@@ -313,6 +315,7 @@ class Training {
 
   const DistillerOptions& options_;
   const double highest_rate_;
+  const int least_retention_;  // tokens of a pass
   const model::Weights& base_;
   engine::ComputeShare* const share_;
   const UsedDirections* const used_;  // null: none is protected
@@ -429,8 +432,9 @@ absl::StatusOr<DistillResult> Distiller::Train(
                                  : start->Clone();
     if (*used != nullptr && start == nullptr) (*used)->Hold(adapter, {});
     const double rate = options_.learning_rate * (start == nullptr ? 1 : options_.continue_rate);
+    const int least_retention = start == nullptr ? 0 : options_.min_retention_tokens;
     result = Training(options_, *base_, share_, used->get(), std::move(adapter), input,
-                      std::move(material), rate, cancelled)
+                      std::move(material), rate, least_retention, cancelled)
                  .Run(progress);
   });
   if (absl::IsResourceExhausted(guarded)) {

@@ -66,10 +66,11 @@ struct DistillerOptions {
   int max_steps = 0;
   // Retention tokens for each new target token (--update.retention_share).
   double retention_share = 0.4;
-  // ... and where that is not 0 at least so many in a pass, as far as there are texts
-  // (--update.min_retention_tokens): a job of one fact would be held in place by hardly any. Its
+  // ... and where that is not 0 at least so many in a pass of a job that goes on from a learned
+  // adapter, as far as there are texts (--update.min_retention_tokens): else one fact after another
+  // would be held in place by hardly any, and their drift adds up. Its
   // passes are longer then, and min_steps makes fewer of them.
-  int min_retention_tokens = 500;
+  int min_retention_tokens = 2500;
   // Weight of the loss on retention text beside 1 on target tokens (--update.retention_weight):
   // more holds the model in place at no cost in time.
   double retention_weight = 4.0;

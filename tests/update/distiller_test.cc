@@ -163,15 +163,17 @@ TEST_F(DistillerTest, LearnsTargetsAndKeepsTheRest) {
   EXPECT_LT(kept, 0.5 * lost);
 }
 
-TEST_F(DistillerTest, ASmallJobIsHeldByAsManyTextsAsThereAre) {
+TEST_F(DistillerTest, ASmallJobThatGoesOnIsHeldByAsManyTextsAsThereAre) {
+  const auto learned = Train(Input());
+  ASSERT_TRUE(learned.ok()) << learned.status();
   options_.max_epochs = 1;
   options_.min_steps = 0;
   options_.retention_share = 1e-9;
   options_.min_retention_tokens = 0;
-  ASSERT_TRUE(Train(Input()).ok());
+  ASSERT_TRUE(Train(Input(), learned->adapter.get()).ok());
   const int64_t without = progress_.back().tokens;
   options_.min_retention_tokens = 1'000'000;
-  ASSERT_TRUE(Train(Input()).ok());
+  ASSERT_TRUE(Train(Input(), learned->adapter.get()).ok());
 
   // Once each, however many tokens are wanted.
   size_t retention = 0;
