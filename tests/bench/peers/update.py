@@ -137,8 +137,6 @@ def train(model, job):
     chance, deck = random.Random(1), []
     targets, retention = job["targets"], job["retention"]
     wanted = sum(len(one["target"]) for one in targets) * job["retention_share"]
-    kept = sum(len(one["target"]) for one in retention)
-    wanted = max(wanted, min(job["least_retention_tokens"], kept))
     counted = {"steps": 0, "tokens": 0, "padded_tokens": 0, "target_tokens": 0}
     inner = model.get_base_model()
     begin = time.perf_counter()
