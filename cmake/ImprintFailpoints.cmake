@@ -5,6 +5,7 @@
 # the option IMPRINT_FAILPOINTS, or in imprintd_failpoints, which every build can make.
 set(IMPRINT_FAILPOINT_SOURCES
   common/file_util.cc
+  server/backup/backup_writer.cc
   server/experience/experience_log.cc
   server/experience/log_forget.cc
   server/generator/worker.cc

@@ -84,6 +84,9 @@ inline constexpr Point kPoints[] = {
     {"purge.compacted", Kind::kCanFail, "tables are rewritten"},
     {"purge.files_deleted", Kind::kCanFail, "obsolete files are gone; the list stands"},
     {"purge.after", Kind::kPlain, "the list is empty"},
+    {"backup.staged", Kind::kCanFail, "a backup is links in the data folder"},
+    {"backup.files_kept", Kind::kCanFail, "its files are copied, the store is not"},
+    {"backup.created", Kind::kCanFail, "it is there; older ones are not deleted yet"},
     {"orphan.remove.before", Kind::kCanFail, "at the start: a folder belongs to no version"},
     {"orphan.remove.after", Kind::kCanFail, "it is gone, its parent is not synced"},
 };

@@ -18,6 +18,7 @@ inline constexpr std::string_view kExperiences = "experiences";
 inline constexpr std::string_view kJobs = "jobs";
 inline constexpr std::string_view kVersions = "versions";
 inline constexpr std::string_view kProbes = "probes";
+inline constexpr std::string_view kBackups = "backups";
 
 // "<collection>/<id>".
 std::string FormatResourceName(std::string_view collection, int64_t id);

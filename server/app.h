@@ -12,6 +12,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "server/auth/tokens.h"
+#include "server/backup/backup_writer.h"
 #include "server/engine/chat.h"
 #include "server/engine/compute_share.h"
 #include "server/engine/engine.h"
@@ -64,6 +65,7 @@ class App {
   absl::Status OpenEndpoint();
   absl::Status LoadModel();
   absl::Status OpenData();
+  absl::Status OpenBackups();
   absl::Status StartServing();
   absl::Status StartLearning();
 
@@ -84,6 +86,7 @@ class App {
   std::unique_ptr<store::Store> store_;
   std::unique_ptr<experience::ExperienceLog> log_;
   std::unique_ptr<version::VersionManager> versions_;
+  std::unique_ptr<backup::BackupWriter> backups_;  // null: no --backup.dir
   std::unique_ptr<engine::ComputeShare> share_;
   std::unique_ptr<engine::Engine> engine_;
   std::unique_ptr<engine::Chat> chat_;

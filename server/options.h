@@ -55,6 +55,8 @@ struct ServerOptions {
   experience::ExperienceLogOptions log;
   int version_keep = 8;
   bool version_rollback_when_broken = false;
+  std::filesystem::path backup_dir;  // empty: no backups
+  int backup_keep = 7;
   generator::GeneratorOptions generator;
   generator::RemoteOptions remote;
   generator::RetentionTextOptions retention;

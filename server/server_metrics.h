@@ -25,6 +25,7 @@ void AddVersionMetrics(const version::VersionManager* versions, metrics::Metrics
 void AddStoreMetrics(const store::Store* store, metrics::Metrics* metrics);
 // Of the file system that holds `data_dir`.
 void AddDiskMetrics(const std::filesystem::path& data_dir, metrics::Metrics* metrics);
+void AddBackupMetrics(const backup::BackupWriter* backups, metrics::Metrics* metrics);
 // What others are held against.
 void AddLimits(const ServerOptions& options, metrics::Metrics* metrics);
 void AddBuildInfo(const rpc::ServerInfo& info, metrics::Metrics* metrics);

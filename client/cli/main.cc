@@ -76,6 +76,9 @@ void AddVerbs(CLI::App& app, Command& command) {
   AddProbes(app, command);
   AddExportVersion(app, command);
   AddReport(app, command);
+  AddBackup(app, command);
+  AddRestore(app, command);
+  AddRepair(app, command);
   AddTokens(app, command);
   AddCompletion(app, command);
 }

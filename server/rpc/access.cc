@@ -40,6 +40,9 @@ constexpr Access kTable[] = {
     {kAdmin, "DeleteProbe", Scope::kAdmin, kAudited},
     {kAdmin, "RunProbes", Scope::kAdmin},
     {kAdmin, "ReleaseExperience", Scope::kAdmin, kAudited},
+    {kAdmin, "CreateBackup", Scope::kAdmin, kAudited},
+    {kAdmin, "ListBackups", Scope::kAdmin},
+    {kAdmin, "DeleteBackup", Scope::kAdmin, kAudited},
     {kAdmin, "StreamEvents", Scope::kAdmin},
 };
 

@@ -13,6 +13,7 @@
 #include "common/status_macros.h"
 #include "common/string_view.h"
 #include "google/protobuf/util/time_util.h"
+#include "server/rpc/backup_calls.h"
 #include "server/rpc/convert.h"
 #include "server/rpc/errors.h"
 #include "server/rpc/event_stream.h"
@@ -336,6 +337,27 @@ grpc::ServerUnaryReactor* AdminServiceImpl::ReleaseExperience(
     v1::ReleaseExperienceResponse* response) {
   return RunOn(deps_.quick, context,
                [this, request, response] { return Release(deps_, *request, response); });
+}
+
+grpc::ServerUnaryReactor* AdminServiceImpl::CreateBackup(grpc::CallbackServerContext* context,
+                                                         const v1::CreateBackupRequest*,
+                                                         v1::CreateBackupResponse* response) {
+  return RunLongOn(deps_.slow, context, [this, response](const auto& cancelled) {
+    return rpc::CreateBackup(deps_, cancelled, response);
+  });
+}
+
+grpc::ServerUnaryReactor* AdminServiceImpl::ListBackups(grpc::CallbackServerContext* context,
+                                                        const v1::ListBackupsRequest* request,
+                                                        v1::ListBackupsResponse* response) {
+  return RunOn(deps_.slow, context,
+               [this, request, response] { return rpc::ListBackups(deps_, *request, response); });
+}
+
+grpc::ServerUnaryReactor* AdminServiceImpl::DeleteBackup(grpc::CallbackServerContext* context,
+                                                         const v1::DeleteBackupRequest* request,
+                                                         v1::DeleteBackupResponse*) {
+  return RunOn(deps_.slow, context, [this, request] { return rpc::DeleteBackup(deps_, *request); });
 }
 
 grpc::ServerWriteReactor<v1::StreamEventsResponse>* AdminServiceImpl::StreamEvents(

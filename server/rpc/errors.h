@@ -33,6 +33,7 @@ inline constexpr char kReasonExperienceNotFound[] = "EXPERIENCE_NOT_FOUND";
 inline constexpr char kReasonJobNotFound[] = "JOB_NOT_FOUND";
 inline constexpr char kReasonProbeNotFound[] = "PROBE_NOT_FOUND";
 inline constexpr char kReasonVersionNotFound[] = "VERSION_NOT_FOUND";
+inline constexpr char kReasonBackupNotFound[] = "BACKUP_NOT_FOUND";
 inline constexpr char kReasonVersionNotLive[] = "VERSION_NOT_LIVE";
 inline constexpr char kReasonReaderTooSlow[] = "READER_TOO_SLOW";
 inline constexpr char kReasonEventsDropped[] = "EVENTS_DROPPED";

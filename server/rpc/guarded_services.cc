@@ -232,6 +232,27 @@ grpc::ServerWriteReactor<v1::StreamEventsResponse>* GuardedAdminService::StreamE
       .Stream(&AdminServiceImpl::StreamEvents, request);
 }
 
+grpc::ServerUnaryReactor* GuardedAdminService::CreateBackup(grpc::CallbackServerContext* context,
+                                                            const v1::CreateBackupRequest* request,
+                                                            v1::CreateBackupResponse* response) {
+  return GuardedCall(service_, guard_, context, kAdmin, "CreateBackup")
+      .Unary(&AdminServiceImpl::CreateBackup, request, response);
+}
+
+grpc::ServerUnaryReactor* GuardedAdminService::ListBackups(grpc::CallbackServerContext* context,
+                                                           const v1::ListBackupsRequest* request,
+                                                           v1::ListBackupsResponse* response) {
+  return GuardedCall(service_, guard_, context, kAdmin, "ListBackups")
+      .Unary(&AdminServiceImpl::ListBackups, request, response);
+}
+
+grpc::ServerUnaryReactor* GuardedAdminService::DeleteBackup(grpc::CallbackServerContext* context,
+                                                            const v1::DeleteBackupRequest* request,
+                                                            v1::DeleteBackupResponse* response) {
+  return GuardedCall(service_, guard_, context, kAdmin, "DeleteBackup")
+      .Unary(&AdminServiceImpl::DeleteBackup, request, response);
+}
+
 grpc::ServerWriteReactor<v1::ExportVersionResponse>* GuardedAdminService::ExportVersion(
     grpc::CallbackServerContext* context, const v1::ExportVersionRequest* request) {
   return GuardedCall(service_, guard_, context, kAdmin, "ExportVersion")

@@ -107,6 +107,15 @@ class GuardedAdminService final : public v1::AdminService::CallbackService {
                                               v1::ReleaseExperienceResponse* response) override;
   grpc::ServerWriteReactor<v1::StreamEventsResponse>* StreamEvents(
       grpc::CallbackServerContext* context, const v1::StreamEventsRequest* request) override;
+  grpc::ServerUnaryReactor* CreateBackup(grpc::CallbackServerContext* context,
+                                         const v1::CreateBackupRequest* request,
+                                         v1::CreateBackupResponse* response) override;
+  grpc::ServerUnaryReactor* ListBackups(grpc::CallbackServerContext* context,
+                                        const v1::ListBackupsRequest* request,
+                                        v1::ListBackupsResponse* response) override;
+  grpc::ServerUnaryReactor* DeleteBackup(grpc::CallbackServerContext* context,
+                                         const v1::DeleteBackupRequest* request,
+                                         v1::DeleteBackupResponse* response) override;
   grpc::ServerWriteReactor<v1::ExportVersionResponse>* ExportVersion(
       grpc::CallbackServerContext* context, const v1::ExportVersionRequest* request) override;
 

@@ -12,6 +12,7 @@
 
 #include "absl/time/time.h"
 #include "common/clock.h"
+#include "server/backup/backup_writer.h"
 #include "server/engine/chat.h"
 #include "server/engine/engine.h"
 #include "server/experience/experience_log.h"
@@ -59,6 +60,8 @@ struct ServiceDeps {
   const probe::ProbeMaker* probe_maker = nullptr;
   const probe::Prober* prober = nullptr;
   update::Updater* updater = nullptr;
+  // Null: there is no --backup.dir.
+  backup::BackupWriter* backups = nullptr;
   EventHub* events = nullptr;
   // For reads of the store and the start of queries: milliseconds.
   WorkerPool* quick = nullptr;

@@ -16,6 +16,7 @@
 #include "rocksdb/db.h"
 #include "rocksdb/filter_policy.h"
 #include "rocksdb/table.h"
+#include "rocksdb/utilities/checkpoint.h"
 #include "rocksdb/write_batch.h"
 #include "server/store/rocksdb_status.h"
 #include "server/store/slice.h"
@@ -59,6 +60,16 @@ rocksdb::ColumnFamilyOptions MakeFamilyOptions(Family family,
   options.write_buffer_size = kMemtableBytes / 4;
   options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
   return options;
+}
+
+std::vector<rocksdb::ColumnFamilyDescriptor> KnownFamilies() {
+  std::vector<rocksdb::ColumnFamilyDescriptor> families;
+  const auto cache = rocksdb::NewLRUCache(kBlockCacheBytes);
+  for (int i = 0; i < kFamilyCount; ++i) {
+    const Family family = static_cast<Family>(i);
+    families.emplace_back(FamilyName(family), MakeFamilyOptions(family, cache));
+  }
+  return families;
 }
 
 bool HasDatabase(const std::filesystem::path& path) {
@@ -120,18 +131,17 @@ absl::StatusOr<std::unique_ptr<Database>> Database::Open(const std::filesystem::
     }
   }
   rocksdb::DBOptions db_options = MakeDbOptions(env);
+  if (access == Access::kSalvage) {
+    db_options.paranoid_checks = false;
+    db_options.wal_recovery_mode = rocksdb::WALRecoveryMode::kSkipAnyCorruptedRecords;
+  }
   // RocksDB leaves alone what a crash in ProbeDisk left.
   if (access == Access::kReadWrite) {
     db_options.env->DeleteFile((path / kProbeFile).string()).PermitUncheckedError();
   }
   const bool existed = HasDatabase(path);
 
-  std::vector<rocksdb::ColumnFamilyDescriptor> families;
-  const auto cache = rocksdb::NewLRUCache(kBlockCacheBytes);
-  for (int i = 0; i < kFamilyCount; ++i) {
-    const Family family = static_cast<Family>(i);
-    families.emplace_back(FamilyName(family), MakeFamilyOptions(family, cache));
-  }
+  std::vector<rocksdb::ColumnFamilyDescriptor> families = KnownFamilies();
   if (existed) {
     // A newer server may have added families. Opening needs them all; whether the store can
     // be used is decided by its format version, not here.
@@ -251,6 +261,20 @@ absl::Status Database::DeleteObsoleteFiles() {
   // when deletions are allowed again they are looked for and deleted on this one.
   IMPRINT_RETURN_IF_ERROR(ToStatus(db_->DisableFileDeletions(), path_));
   return ToStatus(db_->EnableFileDeletions(/*force=*/true), path_);
+}
+
+absl::Status Database::Checkpoint(const std::filesystem::path& to) {
+  rocksdb::Checkpoint* checkpoint = nullptr;
+  IMPRINT_RETURN_IF_ERROR(ToStatus(rocksdb::Checkpoint::Create(db_.get(), &checkpoint), path_));
+  const std::unique_ptr<rocksdb::Checkpoint> owned(checkpoint);
+  // Flushes first, so that tables are all that there is: they are the same in the next one.
+  return ToStatus(owned->CreateCheckpoint(to.string(), /*log_size_for_flush=*/0), path_);
+}
+
+absl::Status Database::RepairFiles(const std::filesystem::path& path) {
+  return ToStatus(rocksdb::RepairDB(path.string(), MakeDbOptions(/*env=*/nullptr), KnownFamilies(),
+                                    rocksdb::ColumnFamilyOptions()),
+                  path);
 }
 
 absl::Status Database::ProbeDisk(const std::filesystem::path& path, rocksdb::Env* env) {

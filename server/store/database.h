@@ -34,7 +34,9 @@ namespace imprint::store {
 // Thread-safe. Errors are those of ToStatus.
 class Database {
  public:
-  enum class Access { kReadWrite, kReadOnly };
+  // kSalvage: as kReadOnly, and what is damaged hinders only the reads that need it: missing
+  // tables, and records of the write-ahead log that cannot be read, which are left out.
+  enum class Access { kReadWrite, kReadOnly, kSalvage };
 
   // Makes the folder and the families that are missing (kReadWrite). FAILED_PRECONDITION:
   // another server has it open. Not null; `env` null: the machine's.
@@ -74,13 +76,24 @@ class Database {
   // them is in none. CANCELLED soon after `cancelled` becomes true.
   absl::Status Compact(Family family, const std::string& begin, const std::string& end,
                        std::atomic<bool>* cancelled);
-  // Deletes the files that are not in use any more, and waits for it.
+  // Deletes the files that are not in use any more, and waits for it. Not during a Checkpoint.
   absl::Status DeleteObsoleteFiles();
+
+  // Makes a database of its own in the folder `to`, which must not be there, out of all that was
+  // written so far: of links to this one's tables, so `to` is on the same file system.
+  absl::Status Checkpoint(const std::filesystem::path& to);
 
   // Whether a file can be written and synced in the folder now.
   static absl::Status ProbeDisk(const std::filesystem::path& path, rocksdb::Env* env);
 
   std::optional<uint64_t> GetIntProperty(std::string_view property) const;
+
+  // For RocksDB's own tools. Never null.
+  rocksdb::DB* rocksdb() const { return db_.get(); }
+
+  // Makes a database out of the tables and logs that can be read in `path`, where Open fails even
+  // for kSalvage: RocksDB's repair. What cannot be read is moved to `path`/lost.
+  static absl::Status RepairFiles(const std::filesystem::path& path);
 
  private:
   explicit Database(const std::filesystem::path& path);

@@ -7,6 +7,7 @@
 #include <limits>
 #include <utility>
 
+#include "absl/memory/memory.h"
 #include "common/failpoint.h"
 #include "common/status_macros.h"
 #include "server/store/database.h"
@@ -72,6 +73,30 @@ int64_t ExpireTimeMicros(const ExperienceRecord& record) {
 absl::Status Store::Purge(std::atomic<bool>* cancelled) {
   IMPRINT_ASSIGN_OR_RETURN(const PurgeList due, ListPurges());
   if (due.sequences.empty() && due.probes.empty()) return absl::OkStatus();
+  {
+    absl::MutexLock lock(&purge_mutex_);
+    if (purge_holds_ > 0) return absl::OkStatus();
+    purging_ = true;
+  }
+  const absl::Status purged = PurgeFiles(due, cancelled);
+  absl::MutexLock lock(&purge_mutex_);
+  purging_ = false;
+  return purged;
+}
+
+std::unique_ptr<PurgeHold> Store::HoldPurges() {
+  absl::MutexLock lock(&purge_mutex_);
+  ++purge_holds_;  // first, so that no other purge begins
+  purge_mutex_.Await(absl::Condition(+[](bool* purging) { return !*purging; }, &purging_));
+  return absl::WrapUnique(new PurgeHold(this));
+}
+
+PurgeHold::~PurgeHold() {
+  absl::MutexLock lock(&store_->purge_mutex_);
+  --store_->purge_holds_;
+}
+
+absl::Status Store::PurgeFiles(const PurgeList& due, std::atomic<bool>* cancelled) {
   IMPRINT_FAILPOINT_OR_RETURN("purge.before");
   {
     absl::ReaderMutexLock lock(&database_mutex_);

@@ -9,9 +9,10 @@
 namespace imprint::store {
 
 absl::Status DamagedStore(const std::filesystem::path& path, std::string_view what) {
-  return absl::DataLossError(
-      absl::StrCat("the store in ", path.string(), " is damaged: ", ToAbsl(what),
-                   "; restore the folder from a backup, or move it away to begin a new one"));
+  return absl::DataLossError(absl::StrCat(
+      "the store in ", path.string(), " is damaged: ", ToAbsl(what),
+      "; restore the folder from a backup (imprint restore), see what of it can be read "
+      "(imprint repair), or move it away to begin a new one"));
 }
 
 absl::Status ToStatus(const rocksdb::Status& status, const std::filesystem::path& path) {

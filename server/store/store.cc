@@ -93,7 +93,8 @@ absl::Status Store::CheckMeta() {
     meta.set_format_version(kFormatVersion);
     meta.set_model_fingerprint(options_.model_fingerprint);
     meta.set_tokenizer_fingerprint(options_.tokenizer_fingerprint);
-    meta.set_create_time_micros(absl::ToUnixMicros(absl::Now()));
+    meta.set_create_time_micros(options_.create_time_micros > 0 ? options_.create_time_micros
+                                                                : absl::ToUnixMicros(absl::Now()));
     rocksdb::WriteBatch batch;
     batch.Put(database_->handle(Family::kMeta), MetaKey(), meta.SerializeAsString());
     return database_->Write(&batch);
@@ -106,6 +107,15 @@ absl::Status Store::CheckMeta() {
         absl::StrCat("the store in ", options_.path.string(), " has format ", meta.format_version(),
                      "; this server knows formats up to ", kFormatVersion,
                      "; start the newer server that wrote it, or give another --data_dir"));
+  }
+  if (meta.model_fingerprint().empty() && !options_.model_fingerprint.empty()) {
+    spdlog::warn("the store in {} was repaired and does not know its model: this one is it now",
+                 options_.path.string());
+    meta.set_model_fingerprint(options_.model_fingerprint);
+    meta.set_tokenizer_fingerprint(options_.tokenizer_fingerprint);
+    rocksdb::WriteBatch batch;
+    batch.Put(database_->handle(Family::kMeta), MetaKey(), meta.SerializeAsString());
+    return database_->Write(&batch);
   }
   IMPRINT_RETURN_IF_ERROR(CheckFingerprint(options_.path, "model", meta.model_fingerprint(),
                                            options_.model_fingerprint));
@@ -205,6 +215,24 @@ absl::Status Store::Reopen() {
   reopened_.fetch_add(1, std::memory_order_acq_rel);
   spdlog::info("opened the store in {} again after a failed write", options_.path.string());
   return absl::OkStatus();
+}
+
+absl::Status Store::Checkpoint(const PurgeHold& /*hold*/, const std::filesystem::path& to) const {
+  absl::ReaderMutexLock lock(&database_mutex_);
+  if (database_ == nullptr) return absl::UnavailableError("the store is not open");
+  return database_->Checkpoint(to);
+}
+
+absl::StatusOr<MetaRecord> Store::GetMeta() const {
+  absl::ReaderMutexLock lock(&database_mutex_);
+  if (database_ == nullptr) return absl::UnavailableError("the store is not open");
+  IMPRINT_ASSIGN_OR_RETURN(const std::optional<std::string> row,
+                           database_->Get(Family::kMeta, MetaKey()));
+  MetaRecord meta;
+  if (!row.has_value() || !meta.ParseFromString(*row)) {
+    return DamagedStore(options_.path, "the row that says whose it is is not a record");
+  }
+  return meta;
 }
 
 Counters Store::GetCounters() const {

@@ -35,6 +35,7 @@ class Env;
 namespace imprint::store {
 
 class Database;
+class Store;
 
 // Version of the rows' meaning. A store of a newer format is refused.
 inline constexpr int kFormatVersion = 1;
@@ -45,6 +46,9 @@ struct StoreOptions {
   // What the store must belong to; written into a new store.
   std::string model_fingerprint;
   std::string tokenizer_fingerprint;
+  // When a new store was made, as far as it tells, in Unix microseconds; 0: now. A repaired one is
+  // as old as the one that it is made of.
+  int64_t create_time_micros = 0;
   // Another file system, for tests that make it fail. Not owned; null: the machine's.
   rocksdb::Env* env = nullptr;
 };
@@ -99,6 +103,21 @@ class Transaction {
   virtual void PutSetting(std::string_view name, std::string_view value) = 0;
   // They are in no file any more.
   virtual void FinishPurge(const PurgeList& purged) = 0;
+};
+
+// While it lives, nothing is purged: files that are linked or copied elsewhere would keep what was
+// purged from the store's own. Does not outlive the store.
+class PurgeHold {
+ public:
+  ~PurgeHold();
+  PurgeHold(const PurgeHold&) = delete;
+  PurgeHold& operator=(const PurgeHold&) = delete;
+
+ private:
+  friend class Store;
+  explicit PurgeHold(Store* store) : store_(store) {}
+
+  Store* const store_;
 };
 
 // Thread-safe. Reads see what has been written by finished transactions.
@@ -179,8 +198,21 @@ class Store {
   // gives up the write-ahead log so far: afterwards no file of the store holds them. Takes
   // as long as rewriting the files that they lie in; reads and writes go on meanwhile.
   // CANCELLED soon after `cancelled` becomes true, and when the store has to be opened
-  // again; what was not finished is still due then. Used by one thread at a time.
-  absl::Status Purge(std::atomic<bool>* cancelled) ABSL_LOCKS_EXCLUDED(transaction_mutex_);
+  // again; OK, without a purge, while somebody holds purges. What was not finished is still due
+  // then. Used by one thread at a time.
+  absl::Status Purge(std::atomic<bool>* cancelled)
+      ABSL_LOCKS_EXCLUDED(transaction_mutex_, purge_mutex_);
+  // Waits for the end of a purge that is under way.
+  std::unique_ptr<PurgeHold> HoldPurges() ABSL_LOCKS_EXCLUDED(purge_mutex_);
+
+  // Makes a database in the folder `to`, on the same file system, out of links to this one's
+  // files: the store as it is at one moment of the call. Under a PurgeHold, which is kept until
+  // the folder is gone. Takes as long as writing what is in memory.
+  absl::Status Checkpoint(const PurgeHold& hold, const std::filesystem::path& to) const
+      ABSL_LOCKS_EXCLUDED(transaction_mutex_);
+
+  // Whose store it is, and since when.
+  absl::StatusOr<MetaRecord> GetMeta() const;
 
   // Empty when never put.
   absl::StatusOr<std::string> GetSetting(std::string_view name) const;
@@ -189,7 +221,11 @@ class Store {
   std::optional<uint64_t> GetIntProperty(std::string_view property) const;
 
  private:
+  friend class PurgeHold;
+
   explicit Store(const StoreOptions& options);
+
+  absl::Status PurgeFiles(const PurgeList& due, std::atomic<bool>* cancelled);
 
   // Opens the database and reads the counters.
   absl::Status Load() ABSL_EXCLUSIVE_LOCKS_REQUIRED(transaction_mutex_);
@@ -218,6 +254,10 @@ class Store {
   std::atomic<int64_t> reopened_ = 0;
   // True: a purge is to end at once, because the database is to be opened again.
   std::atomic<bool> purge_in_the_way_ = false;
+
+  absl::Mutex purge_mutex_;
+  bool purging_ ABSL_GUARDED_BY(purge_mutex_) = false;
+  int purge_holds_ ABSL_GUARDED_BY(purge_mutex_) = 0;
 };
 
 }  // namespace imprint::store

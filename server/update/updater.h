@@ -89,6 +89,8 @@ class Updater {
   absl::Status Pause();
   // Also tries again at once what stands still.
   absl::Status Resume();
+  // Looks now after what is due: expiries, purges, jobs.
+  void Wake() { waker_->Wake(); }
   bool paused() const;
   // Why updates stand still without a pause; empty: they do not. They go on by themselves
   // when the trouble passes.

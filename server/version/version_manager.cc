@@ -297,6 +297,13 @@ absl::Status VersionManager::Switch(
   return current()->number == target->number ? absl::OkStatus() : written;
 }
 
+absl::Status VersionManager::AtRest(absl::FunctionRef<absl::Status()> work) {
+  absl::MutexLock switching(&switch_mutex_);
+  // What is current must be known.
+  IMPRINT_RETURN_IF_ERROR(SettleLocked());
+  return work();
+}
+
 absl::Status VersionManager::Settle() {
   absl::MutexLock switching(&switch_mutex_);
   const SharedVersion before = current();

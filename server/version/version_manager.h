@@ -126,6 +126,9 @@ class VersionManager {
   // one and did not commit it. Not while a candidate is between Save and Commit.
   absl::Status RemoveOrphans() ABSL_LOCKS_EXCLUDED(switch_mutex_);
 
+  // Runs `work` while no version's files are written or deleted, and none becomes current.
+  absl::Status AtRest(absl::FunctionRef<absl::Status()> work) ABSL_LOCKS_EXCLUDED(switch_mutex_);
+
   // The deltas of a stored version, from memory or from its files, without merging them.
   // NOT_FOUND; FAILED_PRECONDITION when dropped; DATA_LOSS when its files are broken.
   absl::StatusOr<std::vector<std::shared_ptr<const model::Adapter>>> Deltas(int64_t number) const;

@@ -91,6 +91,28 @@ def check(record, seen):
     return findings
 
 
+def check_backup(record, name, seen):
+    """A server of a backup against what was acknowledged before the backup began."""
+    findings = _check_sequences(record, seen)
+    by_request = {e.request_id: e for e in seen.experiences}
+    for request_id in record.backups[name]:
+        told = record.told[request_id]
+        found = by_request.get(request_id)
+        if found is None:
+            findings.append(Finding("lost", f"{request_id} is not in {name}"))
+        elif found.state == "FORGOTTEN":
+            if not told.forget_asked:
+                findings.append(Finding("lost", f"{request_id} is forgotten in {name}"))
+        elif (found.sequence, found.text) != (told.sequence, told.text):
+            findings.append(Finding("lost", f"{request_id} says something else in {name}"))
+    findings += [_other(f"in {name}: {what}") for what in seen.broken]
+    stored = {version.number for version in seen.versions if version.stored}
+    gone = sorted(stored - set(seen.directories))
+    if gone:
+        findings.append(_other(f"{name} lacks the files of versions {gone}"))
+    return findings
+
+
 def _other(message):
     return Finding("other", message)
 

@@ -47,6 +47,7 @@ class Record:
         self.scores = {}  # log-probabilities that each version gave
         self.kills = 0
         self.rounds = 0
+        self.backups = {}  # acknowledged ones: ids that were acknowledged before, by name
         self.pausing = threading.Lock()  # held over a call that changes `paused`
         self._lock = threading.Lock()
         self._rollbacks = {}  # open ones
@@ -116,6 +117,9 @@ class Record:
 
     def _on_pause_done(self, e):
         self.paused = {e["value"]}
+
+    def _on_backed_up(self, e):
+        self.backups[e["name"]] = e["ids"]
 
     def _on_round(self, e):
         """A round is over; no call of it is under way any more."""

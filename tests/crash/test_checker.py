@@ -297,3 +297,37 @@ def test_the_record_is_the_same_when_it_is_read_again(tmp_path, seen):
         assert getattr(again, name) == getattr(record, name), name
     assert (again.kills, again.rounds, again.acknowledged) == (1, 1, 1)
     assert again.scores == record.scores
+
+
+@pytest.fixture
+def backed_up(record):
+    record.add("backed_up", name="backups/1", ids=["id-1", "id-2", "id-3"])
+    return record
+
+
+def kinds_in_backup(record, seen):
+    return [finding.kind for finding in checker.check_backup(record, "backups/1", seen)]
+
+
+def test_nothing_is_wrong_with_a_backup(backed_up, seen):
+    assert kinds_in_backup(backed_up, seen) == []
+
+
+def test_a_backup_may_be_older_than_a_forgetting(backed_up, seen):
+    seen.experiences[2] = Experience(3, "id-3", "text 3", "READY")
+    assert kinds_in_backup(backed_up, seen) == []
+
+
+def test_a_backup_that_lacks_an_experience(backed_up, seen):
+    del seen.experiences[1]
+    assert "lost" in kinds_in_backup(backed_up, seen)
+
+
+def test_a_backup_with_other_words(backed_up, seen):
+    seen.experiences[1] = Experience(2, "id-2", "text 9", "READY")
+    assert kinds_in_backup(backed_up, seen) == ["lost"]
+
+
+def test_a_backup_without_the_files_of_a_version(backed_up, seen):
+    del seen.directories[1]
+    assert kinds_in_backup(backed_up, seen) == ["other"]

@@ -34,6 +34,7 @@ import workload  # noqa: E402
 from record import Record  # noqa: E402
 
 IMPRINTD = harness.BIN_DIR / "imprintd_failpoints"
+IMPRINT = harness.BIN_DIR / "imprint"
 ROUNDS_OF_A_LIFE = 20
 # Every so many rounds all work is let come to rest before the check.
 QUIET_EVERY = 4
@@ -58,7 +59,7 @@ FLAGS = {
 # Points that are reached many times a second.
 FREQUENT = ("store.write", "append", "directory.fsync", "train.step")
 # Points that calm callers seldom come to.
-NEEDS_A_STORM = ("rollback", "forget", "purge", "job.end")
+NEEDS_A_STORM = ("rollback", "forget", "purge", "job.end", "backup")
 
 
 def points():
@@ -127,7 +128,8 @@ class Server(harness.Server):
         folder.mkdir(parents=True, exist_ok=True)
         self.port_file.unlink(missing_ok=True)
         self.started = time.monotonic()
-        command = [str(IMPRINTD), *harness.flags(self.data_dir, **FLAGS)[1:]]
+        backups = {"backup__dir": str(folder / "backups"), "backup__keep": "8"}
+        command = [str(IMPRINTD), *harness.flags(self.data_dir, **FLAGS, **backups)[1:]]
         with self.log_file.open("ab") as log:
             log.write(f"--- {failpoints or 'start'}\n".encode())
             log.flush()
@@ -170,6 +172,7 @@ class Totals:
     seconds: float = 0
     checks: int = 0
     quiet_checks: int = 0
+    backups: int = 0  # of those that were restored and looked at
     # [died there, tried] by point; "at a random time" beside them
     points: dict = dataclasses.field(default_factory=dict)
 
@@ -362,6 +365,30 @@ class Tester:
                 self._fail(server, "other", f"SIGTERM: exit code {server.process.returncode}")
         finally:
             server.kill()
+        self._check_last_backup(folder, record)
+
+    def _check_last_backup(self, folder, record):
+        """A server starts from the last backup that was acknowledged, and has what it must."""
+        if not record.backups:
+            return
+        name = list(record.backups)[-1]
+        restored = folder / "restored"
+        command = [str(IMPRINT), "restore", f"--backups={folder / 'backups'}"]
+        command += [f"--data_dir={restored / 'data'}", name]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            self._say(f"WRONG  {name} cannot be restored: {done.stderr}")
+            self.totals.other += 1
+            raise Broken
+        server = Server(restored)
+        try:
+            if not server.listens():
+                self._fail(server, "failed_start", f"it did not start from {name}")
+            seen = observation.observe(server, record, quiet=False)
+            self._report(checker.check_backup(record, name, seen), server)
+            self.totals.backups += 1
+        finally:
+            server.kill()
 
     def _learn_all(self, server):
         end = time.monotonic() + REST_SECONDS
@@ -419,6 +446,7 @@ def summary(totals, seed):
         "failed_starts": totals.failed_starts,
         "other": totals.other,
         "checks": totals.checks,
+        "backups": totals.backups,
         "seconds": round(totals.seconds),
     }
 

@@ -43,8 +43,10 @@ CALM = {
     "rebuild": 1,
     "release": 5,
     "cancel": 0.3,
+    "backup": 1.5,
 }
-STORMY = CALM | {"query": 12, "rollback": 8, "forget": 7, "pause": 2, "rebuild": 3, "cancel": 2}
+STORMY = CALM | {"query": 12, "rollback": 8, "forget": 7, "pause": 2, "rebuild": 3, "cancel": 2,
+                 "backup": 4}  # fmt: skip
 
 
 class Wrong(Exception):
@@ -158,6 +160,12 @@ class Caller:
         running = self._server.status().running_job
         if running:
             self._admin("CancelJob", name=running)
+
+    def _backup(self):
+        """One at a time is refused by the server; what came before it must be in it."""
+        before = [told.request_id for told in self._record.acknowledged_ones()]
+        backup = self._admin("CreateBackup").backup
+        self._record.add("backed_up", name=backup.name, ids=before)
 
     def _admin(self, method, **fields):
         request = getattr(admin_service_pb2, method + "Request")(**fields)

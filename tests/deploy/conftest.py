@@ -22,7 +22,7 @@ import observed  # noqa: E402
 def seen(tmp_path_factory):
     """What is left of that life: `fresh` and `exposition` (texts), `prometheus`, `time_range`."""
     folder = tmp_path_factory.mktemp("seen")
-    with harness.Server(folder / "server") as server:
+    with harness.Server(folder / "server", backup__dir=str(folder / "backups")) as server:
         fresh = server.metrics()
         prometheus = observed.Prometheus(folder / "prometheus", server.ports["metrics_listen"])
         try:

@@ -9,11 +9,14 @@
 
 #include <gtest/gtest.h>
 
+#include <filesystem>
+#include <fstream>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "common/file_util.h"
 #include "rocksdb/write_batch.h"
 #include "server/store/database.h"
 #include "server/store/keys.h"
@@ -39,7 +42,7 @@ inline std::vector<std::string> Texts(const std::vector<TargetRecord>& targets) 
 class StoreFixture : public ::testing::Test {
  protected:
   StoreOptions Options() const {
-    return {.path = dir_ / "store",
+    return {.path = path(),
             .model_fingerprint = "model-a",
             .tokenizer_fingerprint = "tokenizer-a",
             .env = env_.get()};
@@ -60,6 +63,39 @@ class StoreFixture : public ::testing::Test {
     store_.reset();
     fs_->DropUnsynced();
     fs_->Heal();
+  }
+
+  std::filesystem::path path() const { return dir_ / "store"; }
+
+  // The newest file of a kind; empty: there is none.
+  std::filesystem::path Newest(const std::string& begin, const std::string& extension) {
+    std::filesystem::path newest;
+    for (const auto& entry : std::filesystem::directory_iterator(path())) {
+      const std::string name = entry.path().filename().string();
+      if (name.starts_with(begin) && entry.path().extension() == extension &&
+          entry.path() > newest) {
+        newest = entry.path();
+      }
+    }
+    return newest;
+  }
+
+  static void Flip(const std::filesystem::path& file, int64_t offset) {
+    std::string contents = ReadFile(file).value();
+    contents.at(offset) ^= 0x40;
+    std::ofstream(file, std::ios::binary | std::ios::trunc) << contents;
+  }
+
+  // The largest table; empty: there is none.
+  std::filesystem::path LargestTable() {
+    std::filesystem::path largest;
+    for (const auto& entry : std::filesystem::directory_iterator(path())) {
+      if (entry.path().extension() != ".sst") continue;
+      if (largest.empty() || entry.file_size() > std::filesystem::file_size(largest)) {
+        largest = entry.path();
+      }
+    }
+    return largest;
   }
 
   // Closes the store and changes a row behind its back; nullopt: deletes it.

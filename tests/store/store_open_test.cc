@@ -32,27 +32,6 @@ class StoreOpenTest : public StoreFixture {
  protected:
   void SetUp() override { IMPRINT_ASSERT_OK(Open()); }
 
-  std::filesystem::path path() const { return dir_ / "store"; }
-
-  // The newest file of a kind; empty: there is none.
-  std::filesystem::path Newest(const std::string& begin, const std::string& extension) {
-    std::filesystem::path newest;
-    for (const auto& entry : std::filesystem::directory_iterator(path())) {
-      const std::string name = entry.path().filename().string();
-      if (name.starts_with(begin) && entry.path().extension() == extension &&
-          entry.path() > newest) {
-        newest = entry.path();
-      }
-    }
-    return newest;
-  }
-
-  static void Flip(const std::filesystem::path& file, int64_t offset) {
-    std::string contents = ReadFile(file).value();
-    contents.at(offset) ^= 0x40;
-    std::ofstream(file, std::ios::binary | std::ios::trunc) << contents;
-  }
-
   void PutMeta(const std::string& key, const std::string& value) {
     ChangeRow(Family::kMeta, key, value);
   }
@@ -168,15 +147,8 @@ TEST_F(StoreOpenTest, AFlippedByteInATableIsDataLoss) {
   // Opening writes what the log holds to tables.
   IMPRINT_ASSERT_OK(Open());
   store_.reset();
-  std::filesystem::path largest;
-  for (const auto& entry : std::filesystem::directory_iterator(path())) {
-    if (entry.path().extension() != ".sst") continue;
-    if (largest.empty() || entry.file_size() > std::filesystem::file_size(largest)) {
-      largest = entry.path();
-    }
-  }
-  ASSERT_FALSE(largest.empty());
-  Flip(largest, 100);
+  ASSERT_FALSE(LargestTable().empty());
+  Flip(LargestTable(), 100);
 
   const absl::Status opened = Open();
   // The damage may show at once, or with the first read of the row.

@@ -112,6 +112,21 @@ class AdminServiceStub(object):
                 request_serializer=imprint_dot_v1_dot_admin__service__pb2.ReleaseExperienceRequest.SerializeToString,
                 response_deserializer=imprint_dot_v1_dot_admin__service__pb2.ReleaseExperienceResponse.FromString,
                 )
+        self.CreateBackup = channel.unary_unary(
+                '/imprint.v1.AdminService/CreateBackup',
+                request_serializer=imprint_dot_v1_dot_admin__service__pb2.CreateBackupRequest.SerializeToString,
+                response_deserializer=imprint_dot_v1_dot_admin__service__pb2.CreateBackupResponse.FromString,
+                )
+        self.ListBackups = channel.unary_unary(
+                '/imprint.v1.AdminService/ListBackups',
+                request_serializer=imprint_dot_v1_dot_admin__service__pb2.ListBackupsRequest.SerializeToString,
+                response_deserializer=imprint_dot_v1_dot_admin__service__pb2.ListBackupsResponse.FromString,
+                )
+        self.DeleteBackup = channel.unary_unary(
+                '/imprint.v1.AdminService/DeleteBackup',
+                request_serializer=imprint_dot_v1_dot_admin__service__pb2.DeleteBackupRequest.SerializeToString,
+                response_deserializer=imprint_dot_v1_dot_admin__service__pb2.DeleteBackupResponse.FromString,
+                )
         self.StreamEvents = channel.unary_stream(
                 '/imprint.v1.AdminService/StreamEvents',
                 request_serializer=imprint_dot_v1_dot_admin__service__pb2.StreamEventsRequest.SerializeToString,
@@ -256,6 +271,28 @@ class AdminServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def CreateBackup(self, request, context):
+        """Copies all that the server keeps into the folder of --backup.dir, as it is at one moment, and
+        only what no earlier backup has; queries, injects and updates go on. Answers when it is
+        durable. FAILED_PRECONDITION: the server has no such folder; ABORTED: another one is being
+        made. A caller who gives up ends it.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListBackups(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DeleteBackup(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def StreamEvents(self, request, context):
         """What happens, as it happens, from now on (or from a sequence number that is
         still in memory).
@@ -361,6 +398,21 @@ def add_AdminServiceServicer_to_server(servicer, server):
                     servicer.ReleaseExperience,
                     request_deserializer=imprint_dot_v1_dot_admin__service__pb2.ReleaseExperienceRequest.FromString,
                     response_serializer=imprint_dot_v1_dot_admin__service__pb2.ReleaseExperienceResponse.SerializeToString,
+            ),
+            'CreateBackup': grpc.unary_unary_rpc_method_handler(
+                    servicer.CreateBackup,
+                    request_deserializer=imprint_dot_v1_dot_admin__service__pb2.CreateBackupRequest.FromString,
+                    response_serializer=imprint_dot_v1_dot_admin__service__pb2.CreateBackupResponse.SerializeToString,
+            ),
+            'ListBackups': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListBackups,
+                    request_deserializer=imprint_dot_v1_dot_admin__service__pb2.ListBackupsRequest.FromString,
+                    response_serializer=imprint_dot_v1_dot_admin__service__pb2.ListBackupsResponse.SerializeToString,
+            ),
+            'DeleteBackup': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeleteBackup,
+                    request_deserializer=imprint_dot_v1_dot_admin__service__pb2.DeleteBackupRequest.FromString,
+                    response_serializer=imprint_dot_v1_dot_admin__service__pb2.DeleteBackupResponse.SerializeToString,
             ),
             'StreamEvents': grpc.unary_stream_rpc_method_handler(
                     servicer.StreamEvents,
@@ -698,6 +750,57 @@ class AdminService(object):
         return grpc.experimental.unary_unary(request, target, '/imprint.v1.AdminService/ReleaseExperience',
             imprint_dot_v1_dot_admin__service__pb2.ReleaseExperienceRequest.SerializeToString,
             imprint_dot_v1_dot_admin__service__pb2.ReleaseExperienceResponse.FromString,
+            options, channel_credentials,
+            insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
+
+    @staticmethod
+    def CreateBackup(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(request, target, '/imprint.v1.AdminService/CreateBackup',
+            imprint_dot_v1_dot_admin__service__pb2.CreateBackupRequest.SerializeToString,
+            imprint_dot_v1_dot_admin__service__pb2.CreateBackupResponse.FromString,
+            options, channel_credentials,
+            insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
+
+    @staticmethod
+    def ListBackups(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(request, target, '/imprint.v1.AdminService/ListBackups',
+            imprint_dot_v1_dot_admin__service__pb2.ListBackupsRequest.SerializeToString,
+            imprint_dot_v1_dot_admin__service__pb2.ListBackupsResponse.FromString,
+            options, channel_credentials,
+            insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
+
+    @staticmethod
+    def DeleteBackup(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(request, target, '/imprint.v1.AdminService/DeleteBackup',
+            imprint_dot_v1_dot_admin__service__pb2.DeleteBackupRequest.SerializeToString,
+            imprint_dot_v1_dot_admin__service__pb2.DeleteBackupResponse.FromString,
             options, channel_credentials,
             insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
 
