@@ -14,6 +14,7 @@
 #include "common/loopback.h"
 #include "common/status_macros.h"
 #include "nlohmann/json.hpp"
+#include "server/backup/restore.h"
 #include "server/model/device.h"
 #include "server/rpc/convert.h"
 #include "server/server_metrics.h"
@@ -136,13 +137,15 @@ absl::Status App::OpenData() {
     spdlog::warn("--data_dir is open to every user of this machine: {}",
                  std::string(closed.message()));
   }
+  IMPRINT_RETURN_IF_ERROR(backup::CheckNotHalfRestored(options_.data_dir));
   store::StoreOptions store;
   store.path = options_.data_dir / "db";
   store.model_fingerprint = model_fingerprint_;
   store.tokenizer_fingerprint = text_->fingerprint();
   IMPRINT_ASSIGN_OR_RETURN(store_, store::Store::Open(store));
-  IMPRINT_ASSIGN_OR_RETURN(log_,
-                           experience::ExperienceLog::Open(store_.get(), options_.log, clock_));
+  experience::ExperienceLogOptions log = options_.log;
+  log.disk = options_.data_dir;
+  IMPRINT_ASSIGN_OR_RETURN(log_, experience::ExperienceLog::Open(store_.get(), log, clock_));
   version::VersionManagerOptions versions;
   versions.directory = options_.data_dir / "versions" / "default";
   versions.model_fingerprint = model_fingerprint_;
@@ -152,6 +155,21 @@ absl::Status App::OpenData() {
                            version::VersionManager::Open(store_.get(), weights_, versions, clock_));
   spdlog::info("data {}: version {}, {} experiences", options_.data_dir.string(),
                versions_->current()->number, log_->last_sequence());
+  return OpenBackups();
+}
+
+absl::Status App::OpenBackups() {
+  IMPRINT_RETURN_IF_ERROR(backup::BackupWriter::RemoveUnfinished(options_.data_dir));
+  if (options_.backup_dir.empty()) return absl::OkStatus();
+  const backup::BackupWriterOptions backups = {
+      .folder = options_.backup_dir, .data_dir = options_.data_dir, .keep = options_.backup_keep};
+  absl::StatusOr<std::unique_ptr<backup::BackupWriter>> opened = backup::BackupWriter::Open(
+      backups, store_.get(), [this](auto work) { return versions_->AtRest(work); });
+  if (!opened.ok()) {
+    return absl::Status(opened.status().code(),
+                        absl::StrCat("--backup.dir: ", opened.status().message()));
+  }
+  backups_ = *std::move(opened);
   return absl::OkStatus();
 }
 
@@ -245,6 +263,7 @@ absl::Status App::Listen() {
   AddVersionMetrics(versions_.get(), &metrics_);
   AddStoreMetrics(store_.get(), &metrics_);
   AddDiskMetrics(options_.data_dir, &metrics_);
+  if (backups_ != nullptr) AddBackupMetrics(backups_.get(), &metrics_);
   AddLimits(options_, &metrics_);
   int metrics_port = 0;
   if (!options_.metrics_listen.empty()) {
@@ -269,6 +288,7 @@ rpc::ServiceDeps App::MakeServiceDeps() {
   deps.probe_maker = probe_maker_.get();
   deps.prober = prober_.get();
   deps.updater = updater_.get();
+  deps.backups = backups_.get();
   deps.events = &events_;
   deps.quick = quick_pool_.get();
   deps.slow = slow_pool_.get();
@@ -312,6 +332,7 @@ void App::Shutdown() {
   server_->Shutdown(deadline + kLastWords);
   metrics_.RemoveCallbacks();
   engine_ = nullptr;
+  backups_ = nullptr;
   versions_ = nullptr;
   log_ = nullptr;
   store_ = nullptr;

@@ -159,6 +159,10 @@ void AddServingFlags(CLI::App* app, ServerOptions* options) {
              "experiences that may wait for generation or training");
   inject.Add("--inject.max_pending_appends", options->log.max_pending_appends, 1, kMaxInt,
              "appends that may wait for a sync");
+  inject.Add("--inject.max_pending_bytes", options->log.max_pending_bytes, 1, kMaxInt64,
+             "... and their bytes");
+  inject.Add("--inject.min_free_bytes", options->log.min_free_bytes, 0, kMaxInt64,
+             "injects are refused while the disk of --data_dir has less room; 0: until it is full");
 
   FlagGroup serve(app, "Serving");
   serve.Add("--serve.max_running", options->engine.max_running, 1, 4096,
@@ -183,6 +187,13 @@ void AddServingFlags(CLI::App* app, ServerOptions* options) {
                       "how long streams of an older version may go on");
   version.AddSwitch("--version.rollback_when_broken", options->version_rollback_when_broken,
                     "go back to the nearest whole version when the current one's files are broken");
+
+  FlagGroup backup(app, "Backups");
+  backup.AddPath(
+      "--backup.dir", options->backup_dir,
+      "folder that imprint backup create writes into, best on another disk; empty: none");
+  backup.Add("--backup.keep", options->backup_keep, 0, kMaxInt,
+             "backups kept; older ones are deleted after a new one; 0: all");
 }
 
 void AddLearningFlags(CLI::App* app, ServerOptions* options) {

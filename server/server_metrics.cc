@@ -36,6 +36,12 @@ void AddExperienceMetrics(const experience::ExperienceLog* log, const Clock* clo
         if (!oldest.has_value()) return 0.0;
         return std::max(0.0, absl::ToDoubleSeconds(clock->Now() - *oldest));
       });
+  metrics->AddCallbackGauge("imprint_appends_pending",
+                            "Injects that wait to be written to the disk.", {},
+                            [log] { return static_cast<double>(log->pending_appends().count); });
+  metrics->AddCallbackGauge("imprint_appends_pending_bytes",
+                            "Bytes of injects that wait to be written to the disk.", {},
+                            [log] { return static_cast<double>(log->pending_appends().bytes); });
   metrics->AddCallbackGauge("imprint_last_sequence",
                             "Highest sequence number of an experience that is durable.", {},
                             [log] { return static_cast<double>(log->last_sequence()); });
@@ -92,6 +98,13 @@ void AddDiskMetrics(const std::filesystem::path& data_dir, metrics::Metrics* met
   metrics->AddCallbackGauge("imprint_data_size_bytes",
                             "Size of the file system that --data_dir is on.", {},
                             read(&space_info::capacity));
+}
+
+void AddBackupMetrics(const backup::BackupWriter* backups, metrics::Metrics* metrics) {
+  metrics->AddCallbackGauge(
+      "imprint_backup_last_success_timestamp_seconds",
+      "When the newest backup was made, in Unix time; 0: never.", {},
+      [backups] { return static_cast<double>(backups->last_success_seconds()); });
 }
 
 void AddLimits(const ServerOptions& options, metrics::Metrics* metrics) {

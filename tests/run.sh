@@ -142,6 +142,8 @@ run_python_tests() {
   run_pytest "Integration tests" tests/integration pytest
   # Three minutes of it; tests/crash/run goes on for as long as one wants.
   run_pytest "Crash tests" tests/crash pytest-crash
+  # Seconds of it; tests/overload/run goes on for minutes.
+  run_pytest "Overload tests" tests/overload pytest-overload
   run_pytest "Tests of the Python package" client/python/tests pytest-client
   tests/eval/install || true # without its packages no report appears, which is a failure
   run_pytest "Evaluation tests" tests/eval pytest-eval

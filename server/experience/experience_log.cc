@@ -68,22 +68,55 @@ ExperienceLog::~ExperienceLog() {
 
 void ExperienceLog::Append(store::ExperienceRecord record, AppendCallback done,
                            std::string supersedes) {
-  absl::Status refused;
-  {
+  const auto bytes = static_cast<int64_t>(record.ByteSizeLong());
+  absl::Status refused = CheckDisk();
+  if (refused.ok()) {
     absl::MutexLock lock(&mutex_);
-    if (stopping_) {
-      refused = absl::UnavailableError("the server is shutting down; send the request again");
-    } else if (appends_.size() >= static_cast<size_t>(options_.max_pending_appends)) {
-      refused = absl::ResourceExhaustedError(
-          absl::StrCat(appends_.size(), " appends wait for the disk; the limit is ",
-                       options_.max_pending_appends, " (--inject.max_pending_appends)"));
-    } else {
+    refused = CheckRoom(bytes);
+    if (refused.ok()) {
       appends_.push_back(PendingAppend{std::move(record), std::move(done), std::move(supersedes)});
+      pending_bytes_ += bytes;
       append_or_stopping_.Signal();
       return;
     }
   }
   done(std::move(refused));
+}
+
+absl::Status ExperienceLog::CheckDisk() const {
+  if (options_.disk.empty() || options_.min_free_bytes <= 0) return absl::OkStatus();
+  std::error_code error;
+  const std::filesystem::space_info space = std::filesystem::space(options_.disk, error);
+  // What cannot be asked is found out by writing.
+  if (error || space.available >= static_cast<uintmax_t>(options_.min_free_bytes)) {
+    return absl::OkStatus();
+  }
+  return absl::ResourceExhaustedError(
+      absl::StrCat("the disk under ", options_.disk.string(), " has ", space.available,
+                   " bytes left; nothing is taken below ", options_.min_free_bytes,
+                   " (--inject.min_free_bytes)"));
+}
+
+absl::Status ExperienceLog::CheckRoom(int64_t bytes) const {
+  if (stopping_) {
+    return absl::UnavailableError("the server is shutting down; send the request again");
+  }
+  if (appends_.size() >= static_cast<size_t>(options_.max_pending_appends)) {
+    return absl::ResourceExhaustedError(
+        absl::StrCat(appends_.size(), " appends wait for the disk; the limit is ",
+                     options_.max_pending_appends, " (--inject.max_pending_appends)"));
+  }
+  if (!appends_.empty() && pending_bytes_ + bytes > options_.max_pending_bytes) {
+    return absl::ResourceExhaustedError(
+        absl::StrCat("appends of ", pending_bytes_, " bytes wait for the disk; the limit is ",
+                     options_.max_pending_bytes, " (--inject.max_pending_bytes)"));
+  }
+  return absl::OkStatus();
+}
+
+ExperienceLog::PendingAppends ExperienceLog::pending_appends() const {
+  absl::MutexLock lock(&mutex_);
+  return {.count = static_cast<int64_t>(appends_.size()), .bytes = pending_bytes_};
 }
 
 void ExperienceLog::WriteLoop() {
@@ -101,7 +134,9 @@ std::vector<ExperienceLog::PendingAppend> ExperienceLog::TakeAppends() {
   if (stopping_) return taken;
   size_t bytes = 0;
   while (!appends_.empty() && taken.size() < kMaxBatchAppends && bytes < kMaxBatchBytes) {
-    bytes += appends_.front().record.ByteSizeLong();
+    const size_t own = appends_.front().record.ByteSizeLong();
+    bytes += own;
+    pending_bytes_ -= static_cast<int64_t>(own);
     taken.push_back(std::move(appends_.front()));
     appends_.pop_front();
   }

@@ -30,6 +30,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <filesystem>
 #include <functional>
 #include <limits>
 #include <map>
@@ -58,6 +59,14 @@ struct ExperienceLogOptions {
   // Appends beyond this many waiting for a sync are refused with
   // RESOURCE_EXHAUSTED (--inject.max_pending_appends).
   int max_pending_appends = 4096;
+  // ... and those that would make what waits larger than this; one alone always fits
+  // (--inject.max_pending_bytes).
+  int64_t max_pending_bytes = int64_t{64} << 20;
+  // While less than this is free on the file system of `disk`, appends are refused with
+  // RESOURCE_EXHAUSTED: versions, backups and forgetting need room too (--inject.min_free_bytes).
+  // 0, or no `disk`: only a full disk refuses.
+  int64_t min_free_bytes = int64_t{128} << 20;
+  std::filesystem::path disk = {};
   // Experiences waiting for generation or training beyond which appends are
   // refused with RESOURCE_EXHAUSTED (--inject.max_waiting).
   int64_t max_waiting = 100000;
@@ -227,6 +236,12 @@ class ExperienceLog {
   // When the oldest QUEUED or READY experience was accepted; nullopt: none waits.
   std::optional<absl::Time> OldestWaiting() const;
   int64_t last_sequence() const;
+  // Appends that wait to be written, and their bytes.
+  struct PendingAppends {
+    int64_t count = 0;
+    int64_t bytes = 0;
+  };
+  PendingAppends pending_appends() const;
 
   void AddListener(Listener listener);
 
@@ -256,6 +271,9 @@ class ExperienceLog {
   // Builds the index anew when the store was opened again since.
   void ReloadIfReopened() ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
   // Looks what became of the staged experiences.
+  absl::Status CheckDisk() const;
+  // Whether an append of so many bytes may wait now.
+  absl::Status CheckRoom(int64_t bytes) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status ApplyStaged() ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
   void Tell(store::ExperienceRecord record) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Calls the listeners for what is queued, unless another thread is about it.
@@ -287,6 +305,7 @@ class ExperienceLog {
   mutable absl::CondVar queued_or_woken_;
   absl::CondVar append_or_stopping_;
   std::deque<PendingAppend> appends_ ABSL_GUARDED_BY(mutex_);
+  int64_t pending_bytes_ ABSL_GUARDED_BY(mutex_) = 0;
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
   StateIndex index_ ABSL_GUARDED_BY(mutex_);
   absl::flat_hash_set<int64_t> training_ ABSL_GUARDED_BY(mutex_);

@@ -6,8 +6,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <limits>
 #include <thread>
 
+#include "absl/synchronization/notification.h"
 #include "tests/experience/log_fixture.h"
 
 namespace imprint::experience {
@@ -161,6 +163,49 @@ TEST_F(AppendTest, TheLimitOfPendingAppendsIsNamed) {
   IMPRINT_ASSERT_OK(OpenLog());
   EXPECT_THAT(Append(*log_, MakeRecord("x")), IsError(absl::StatusCode::kResourceExhausted,
                                                       HasSubstr("--inject.max_pending_appends")));
+}
+
+TEST_F(AppendTest, TheLimitOfPendingBytesIsNamedAndOneAlwaysFits) {
+  options_.max_pending_bytes = 10;
+  IMPRINT_ASSERT_OK(OpenLog());
+  IMPRINT_EXPECT_OK(Append(*log_, MakeRecord(std::string(1000, 'x'))));
+  // While the store is held, one is on its way to it and one waits; the others are refused.
+  absl::Notification held, go_on;
+  std::thread writing([&] {
+    IMPRINT_EXPECT_OK(store_->Transact([&](store::Transaction&) {
+      held.Notify();
+      go_on.WaitForNotification();
+      return absl::OkStatus();
+    }));
+  });
+  held.WaitForNotification();
+  std::vector<std::future<AppendResult>> appends;
+  for (int i = 0; i < 100; ++i) appends.push_back(BeginAppend(*log_, MakeRecord("text")));
+  go_on.Notify();
+  writing.join();
+  int refused = 0;
+  for (auto& append : appends) {
+    const AppendResult result = append.get();
+    if (result.ok()) continue;
+    ++refused;
+    EXPECT_THAT(result, IsError(absl::StatusCode::kResourceExhausted,
+                                HasSubstr("--inject.max_pending_bytes")));
+  }
+  EXPECT_GT(refused, 0);
+  EXPECT_LT(refused, 100);
+  // Nothing is left of what waited.
+  IMPRINT_EXPECT_OK(Append(*log_, MakeRecord("after")));
+}
+
+TEST_F(AppendTest, AlmostFullDiskIsNamed) {
+  options_.disk = dir_.path();
+  options_.min_free_bytes = std::numeric_limits<int64_t>::max();
+  IMPRINT_ASSERT_OK(OpenLog());
+  EXPECT_THAT(Append(*log_, MakeRecord("x")),
+              IsError(absl::StatusCode::kResourceExhausted, HasSubstr("--inject.min_free_bytes")));
+  options_.min_free_bytes = 1;
+  IMPRINT_ASSERT_OK(OpenLog());
+  IMPRINT_EXPECT_OK(Append(*log_, MakeRecord("x")));
 }
 
 TEST_F(AppendTest, EveryAppendIsAnsweredWhenTheLogCloses) {
