@@ -291,8 +291,11 @@ class Tester:
             return plan.kind != "point"
         if server.process.returncode == -signal.SIGKILL:
             return True
-        # With an error at its start it may refuse to start; by itself it must never end.
-        if plan.kind == "error" and not server.port_file.exists():
+        # With an error at its start it may refuse to start, and say so, even where the error came
+        # after the file with its ports had its name; by itself it must never end.
+        if plan.kind == "error" and (
+            not server.port_file.exists() or "cannot start: failpoint" in server.log_tail()
+        ):
             return True
         kind = "other" if server.port_file.exists() else "failed_start"
         self._fail(server, kind, f"it ended by itself with {server.process.returncode}")
