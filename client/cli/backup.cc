@@ -4,15 +4,18 @@
 // imprint backup, restore and repair: the data folder as a whole. Making and deleting backups is
 // asked of the server; what reads a folder needs none.
 
+#include <algorithm>
 #include <filesystem>
 #include <iostream>
 #include <memory>
 
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "client/cli/command.h"
 #include "client/cli/output.h"
 #include "client/cli/table.h"
+#include "common/list_directory.h"
 #include "common/resource_name.h"
 #include "server/backup/backup_folder.h"
 #include "server/backup/restore.h"
@@ -142,7 +145,10 @@ int Delete(const Command& command, const std::string& name) {
 int Verify(const Command& command, const FolderFlags& flags) {
   const auto backups = backup::ListBackups(flags.folder);
   if (!backups.ok()) return FailLocally(backups.status());
-  const auto backup = backup::ChooseBackup(*backups, BackupId(flags.backup), flags.folder);
+  // The newest, whole or not: who asks wants to know.
+  int64_t id = BackupId(flags.backup);
+  if (id == 0 && !backups->empty()) id = backups->back().id;
+  const auto backup = backup::ChooseBackup(*backups, id, flags.folder);
   if (!backup.ok()) return FailLocally(backup.status());
   const absl::Status verified = backup::VerifyBackup(flags.folder, backup->id);
   if (!verified.ok()) return FailLocally(verified);
@@ -186,6 +192,27 @@ void PrintReport(const RepairFlags& flags, const store::RepairReport& report) {
   }
 }
 
+// Moves the files of versions that no row names any more beside the others.
+absl::Status SaveUnknownVersions(const fs::path& data_dir, const std::vector<int64_t>& known) {
+  const fs::path folder = data_dir / "versions" / "default";
+  std::error_code error;
+  if (!fs::exists(folder, error)) return absl::OkStatus();
+  const auto children = ListDirectory(folder);
+  if (!children.ok()) return children.status();
+  for (const fs::path& child : *children) {
+    int64_t number = 0;
+    if (!absl::SimpleAtoi(child.filename().string(), &number)) continue;
+    if (std::find(known.begin(), known.end(), number) != known.end()) continue;
+    const fs::path saved = data_dir / "versions.damaged";
+    fs::create_directories(saved, error);
+    fs::rename(child, saved / child.filename(), error);
+    if (error) return absl::ErrnoToStatus(error.value(), absl::StrCat("move ", child.string()));
+    std::cerr << "imprint: " << child.string() << " belongs to no version any more; it is in "
+              << saved.string() << " now\n";
+  }
+  return absl::OkStatus();
+}
+
 int Repair(const Command& command, const RepairFlags& flags) {
   const fs::path data_dir = flags.data_dir;
   const auto report = store::RepairStore(
@@ -196,6 +223,11 @@ int Repair(const Command& command, const RepairFlags& flags) {
              error);
        }});
   if (!report.ok()) return FailLocally(report.status());
+  if (!report->damaged_path.empty()) {
+    // The next server would take them for what a crash left.
+    const absl::Status saved = SaveUnknownVersions(data_dir, report->known_versions);
+    if (!saved.ok()) return FailLocally(saved);
+  }
   if (command.json) {
     const nlohmann::ordered_json json = {{"losses", report->losses},
                                          {"experiences", report->experiences},

@@ -20,6 +20,7 @@
 #include "absl/time/time.h"
 #include "common/failpoint.h"
 #include "common/file_util.h"
+#include "common/list_directory.h"
 #include "common/status_macros.h"
 #include "server/backup/blobs.h"
 #include "spdlog/spdlog.h"
@@ -48,10 +49,23 @@ absl::Status LinkTree(const fs::path& from, const fs::path& to) {
     return error ? OfErrno(error, "link", from) : absl::OkStatus();
   }
   IMPRINT_RETURN_IF_ERROR(MakePrivateDirectories(to));
-  for (const auto& entry : fs::directory_iterator(from, error)) {
-    IMPRINT_RETURN_IF_ERROR(LinkTree(entry.path(), to / entry.path().filename()));
+  IMPRINT_ASSIGN_OR_RETURN(const std::vector<fs::path> children, ListDirectory(from));
+  for (const fs::path& child : children) {
+    IMPRINT_RETURN_IF_ERROR(LinkTree(child, to / child.filename()));
   }
-  return error ? OfErrno(error, "list", from) : absl::OkStatus();
+  return absl::OkStatus();
+}
+
+// A folder of backups within what is backed up would hold itself, and go with it.
+absl::Status CheckApart(const fs::path& folder, const fs::path& data_dir) {
+  std::error_code error;
+  const fs::path inner = fs::weakly_canonical(folder, error);
+  const fs::path outer = fs::weakly_canonical(data_dir, error);
+  const auto [end, at] = std::mismatch(outer.begin(), outer.end(), inner.begin(), inner.end());
+  if (error || end != outer.end()) return absl::OkStatus();
+  return absl::FailedPreconditionError(
+      absl::StrCat(folder.string(), " is in the data folder, ", data_dir.string(),
+                   "; give a folder beside it, best on another disk"));
 }
 
 }  // namespace
@@ -86,6 +100,7 @@ class BackupWriter::FolderLock {
 absl::StatusOr<std::unique_ptr<BackupWriter>> BackupWriter::Open(const BackupWriterOptions& options,
                                                                  store::Store* store,
                                                                  AtRest at_rest) {
+  IMPRINT_RETURN_IF_ERROR(CheckApart(options.folder, options.data_dir));
   IMPRINT_RETURN_IF_ERROR(MakePrivateDirectories(options.folder));
   IMPRINT_ASSIGN_OR_RETURN(std::unique_ptr<FolderLock> lock, FolderLock::Take(options.folder));
   auto writer =
@@ -159,7 +174,8 @@ absl::StatusOr<Backup> BackupWriter::CreateLocked(const std::function<bool()>& c
   absl::Status tidied = DeleteOld(*engine);
   if (tidied.ok()) tidied = RemoveUnusedBlobs(*engine);
   if (!tidied.ok()) {
-    spdlog::error("backups that are too old stay: {}", std::string(tidied.message()));
+    spdlog::error("backups that are too old, or files of theirs, stay: {}",
+                  std::string(tidied.message()));
   }
   IMPRINT_ASSIGN_OR_RETURN(Backup backup, ChooseBackup(ListBackups(*engine), id, options_.folder));
   spdlog::info("backups/{}: version {}, {} experiences, {} bytes", backup.id,
@@ -253,7 +269,11 @@ absl::Status BackupWriter::Delete(int64_t id) {
                                  [id](const Backup& backup) { return backup.id == id; });
   if (!known) return ChooseBackup(backups, id, options_.folder).status();
   IMPRINT_RETURN_IF_ERROR(engine->Delete(id));
-  return RemoveUnusedBlobs(*engine);
+  if (const absl::Status swept = RemoveUnusedBlobs(*engine); !swept.ok()) {
+    spdlog::error("files that no backup needs may stay in {}: {}", options_.folder.string(),
+                  std::string(swept.message()));
+  }
+  return absl::OkStatus();
 }
 
 }  // namespace imprint::backup

@@ -10,6 +10,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "common/file_util.h"
+#include "common/list_directory.h"
 #include "common/sha256.h"
 #include "common/status_macros.h"
 
@@ -54,14 +55,6 @@ absl::Status CopyFile(const fs::path& from, const fs::path& to) {
   return SyncDirectory(to.parent_path());
 }
 
-absl::StatusOr<std::vector<fs::path>> Children(const fs::path& folder) {
-  std::vector<fs::path> children;
-  std::error_code error;
-  for (const auto& entry : fs::directory_iterator(folder, error)) children.push_back(entry.path());
-  if (error) return absl::ErrnoToStatus(error.value(), absl::StrCat("list ", folder.string()));
-  return children;
-}
-
 }  // namespace
 
 Blobs::Blobs(fs::path folder) : folder_(std::move(folder)) {}
@@ -70,7 +63,7 @@ fs::path Blobs::PathOf(const std::string& sha256) const { return folder_ / sha25
 
 absl::Status Blobs::Prepare() const {
   IMPRINT_RETURN_IF_ERROR(MakePrivateDirectories(folder_));
-  IMPRINT_ASSIGN_OR_RETURN(const std::vector<fs::path> children, Children(folder_));
+  IMPRINT_ASSIGN_OR_RETURN(const std::vector<fs::path> children, ListDirectory(folder_));
   for (const fs::path& child : children) {
     if (absl::EndsWith(child.string(), kUnfinished)) IMPRINT_RETURN_IF_ERROR(RemoveTree(child));
   }
@@ -80,11 +73,10 @@ absl::Status Blobs::Prepare() const {
 absl::StatusOr<Blob> Blobs::PutFile(const fs::path& file) const {
   IMPRINT_ASSIGN_OR_RETURN(std::string sha256, DigestOf(file));
   IMPRINT_ASSIGN_OR_RETURN(const int64_t size, SizeOf(file));
-  std::error_code error;
-  // One of another size is broken.
-  if (const uintmax_t there = fs::file_size(PathOf(sha256), error);
-      error || there != static_cast<uintmax_t>(size)) {
+  // What rotted since an older backup is written anew: every later one would rely on it.
+  if (!Verify(sha256).ok()) {
     IMPRINT_RETURN_IF_ERROR(CopyFile(file, PathOf(sha256)));
+    IMPRINT_RETURN_IF_ERROR(Verify(sha256));
   }
   return Blob{.sha256 = std::move(sha256), .size_bytes = size};
 }
@@ -124,7 +116,7 @@ absl::Status Blobs::CopyTo(const std::string& sha256, const fs::path& file) cons
 }
 
 absl::Status Blobs::RemoveUnless(absl::FunctionRef<bool(const std::string& sha256)> wanted) const {
-  IMPRINT_ASSIGN_OR_RETURN(const std::vector<fs::path> children, Children(folder_));
+  IMPRINT_ASSIGN_OR_RETURN(const std::vector<fs::path> children, ListDirectory(folder_));
   for (const fs::path& child : children) {
     if (!wanted(child.filename().string())) IMPRINT_RETURN_IF_ERROR(RemoveTree(child));
   }

@@ -10,6 +10,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/file_util.h"
+#include "common/list_directory.h"
 #include "common/status_macros.h"
 #include "server/backup/blobs.h"
 
@@ -23,15 +24,12 @@ constexpr char kStore[] = "db";
 // What a server would take for its own, and what an earlier restore may have left.
 absl::Status CheckRoom(const fs::path& data_dir) {
   std::error_code error;
-  for (const auto& entry : fs::directory_iterator(data_dir, error)) {
-    const std::string name = entry.path().filename().string();
-    const bool half = fs::exists(data_dir / kRestoring, error);
-    if (name == kStore || (name == "versions" && !half)) {
-      return absl::FailedPreconditionError(
-          absl::StrCat(data_dir.string(),
-                       " holds a store or versions already; move the folder away, "
-                       "or give another --data_dir"));
-    }
+  const bool half = fs::exists(data_dir / kRestoring, error);
+  if (fs::exists(data_dir / kStore, error) || (!half && fs::exists(data_dir / "versions", error))) {
+    return absl::FailedPreconditionError(
+        absl::StrCat(data_dir.string(),
+                     " holds a store or versions already; move the folder away, "
+                     "or give another --data_dir"));
   }
   return absl::OkStatus();
 }
@@ -57,9 +55,11 @@ absl::StatusOr<Backup> RestoreBackup(const fs::path& folder, int64_t id, const f
   IMPRINT_RETURN_IF_ERROR(MakePrivateDirectories(data_dir));
   IMPRINT_RETURN_IF_ERROR(CheckRoom(data_dir));
   const fs::path restoring = data_dir / kRestoring;
-  IMPRINT_RETURN_IF_ERROR(RemoveTree(restoring));
-  // First, so that what follows is known for what it is.
+  // First, and never away until the end, so that what follows is known for what it is.
   IMPRINT_RETURN_IF_ERROR(MakePrivateDirectories(restoring));
+  IMPRINT_RETURN_IF_ERROR(SyncDirectory(data_dir));
+  IMPRINT_ASSIGN_OR_RETURN(const std::vector<fs::path> left, ListDirectory(restoring));
+  for (const fs::path& file : left) IMPRINT_RETURN_IF_ERROR(RemoveTree(file));
   IMPRINT_RETURN_IF_ERROR(RemoveTree(data_dir / "versions"));
   for (const BackupFile& file : files) {
     IMPRINT_RETURN_IF_ERROR(blobs.CopyTo(file.sha256, data_dir / file.path));

@@ -10,6 +10,7 @@
 #include "absl/memory/memory.h"
 #include "absl/strings/str_cat.h"
 #include "common/file_util.h"
+#include "common/list_directory.h"
 #include "common/status_macros.h"
 #include "rocksdb/env.h"
 #include "rocksdb/utilities/backup_engine.h"
@@ -39,11 +40,11 @@ rocksdb::BackupEngineOptions MakeOptions(const std::filesystem::path& folder) {
 }
 
 absl::Status SyncAll(const std::filesystem::path& folder) {
+  IMPRINT_ASSIGN_OR_RETURN(const auto files, ListDirectory(folder));
   std::error_code error;
-  for (const auto& entry : std::filesystem::directory_iterator(folder, error)) {
-    if (entry.is_regular_file(error)) IMPRINT_RETURN_IF_ERROR(SyncFile(entry.path()));
+  for (const std::filesystem::path& file : files) {
+    if (std::filesystem::is_regular_file(file, error)) IMPRINT_RETURN_IF_ERROR(SyncFile(file));
   }
-  if (error) return absl::ErrnoToStatus(error.value(), absl::StrCat("list ", folder.string()));
   return SyncDirectory(folder);
 }
 

@@ -103,8 +103,10 @@ bool IsLocked(const std::filesystem::path& path, rocksdb::Env* env) {
 }
 
 absl::Status ToOpenStatus(const rocksdb::Status& status, const std::filesystem::path& path,
-                          rocksdb::Env* env, bool existed) {
-  if (status.IsIOError() && !status.IsNoSpace() && IsLocked(path, env)) {
+                          rocksdb::Env* env, bool existed, Database::Access access) {
+  // Reading needs no lock.
+  const bool wants_lock = access == Database::Access::kReadWrite;
+  if (wants_lock && status.IsIOError() && !status.IsNoSpace() && IsLocked(path, env)) {
     return absl::FailedPreconditionError(
         absl::StrCat("the store in ", path.string(),
                      " is in use by another server (its file LOCK is held); "
@@ -147,7 +149,7 @@ absl::StatusOr<std::unique_ptr<Database>> Database::Open(const std::filesystem::
     // be used is decided by its format version, not here.
     std::vector<std::string> names;
     rocksdb::Status listed = rocksdb::DB::ListColumnFamilies(db_options, path.string(), &names);
-    if (!listed.ok()) return ToOpenStatus(listed, path, db_options.env, existed);
+    if (!listed.ok()) return ToOpenStatus(listed, path, db_options.env, existed, access);
     for (const std::string& name : names) {
       bool known = false;
       for (int i = 0; i < kFamilyCount; ++i) known |= name == families[i].name;
@@ -162,7 +164,7 @@ absl::StatusOr<std::unique_ptr<Database>> Database::Open(const std::filesystem::
           ? rocksdb::DB::Open(db_options, path.string(), families, &database->handles_, &db)
           : rocksdb::DB::OpenForReadOnly(db_options, path.string(), families, &database->handles_,
                                          &db);
-  if (!opened.ok()) return ToOpenStatus(opened, path, db_options.env, existed);
+  if (!opened.ok()) return ToOpenStatus(opened, path, db_options.env, existed, access);
   database->db_.reset(db);
   return database;
 }

@@ -19,6 +19,7 @@
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "common/file_util.h"
+#include "common/list_directory.h"
 #include "common/status_macros.h"
 #include "rocksdb/env.h"
 #include "server/store/database.h"
@@ -38,7 +39,7 @@ constexpr char kRepaired[] = ".repaired";
 // A transaction of the new store.
 constexpr int kExperiencesAtOnce = 256;
 constexpr size_t kBytesAtOnce = size_t{16} << 20;
-constexpr char kLost[] = "lost: it could not be read when the store was repaired";
+constexpr char kLost[] = "it could not be read when the store was repaired";
 
 // The lock that a server takes, as long as it lives.
 class StoreLock {
@@ -67,13 +68,14 @@ absl::Status CopyStore(const fs::path& from, const fs::path& to) {
   IMPRINT_RETURN_IF_ERROR(RemoveTree(to));
   IMPRINT_RETURN_IF_ERROR(MakePrivateDirectories(to));
   std::error_code error;
-  for (const auto& entry : fs::directory_iterator(from, error)) {
-    const fs::path name = entry.path().filename();
-    if (!entry.is_regular_file(error) || name == "LOCK") continue;
+  IMPRINT_ASSIGN_OR_RETURN(const std::vector<fs::path> files, ListDirectory(from));
+  for (const fs::path& file : files) {
+    const fs::path name = file.filename();
+    if (!fs::is_regular_file(file, error) || name == "LOCK") continue;
     if (name.extension() == ".sst") {
-      fs::create_hard_link(entry.path(), to / name, error);
+      fs::create_hard_link(file, to / name, error);
     } else {
-      fs::copy_file(entry.path(), to / name, error);
+      fs::copy_file(file, to / name, error);
     }
     if (error) break;
   }
@@ -172,6 +174,51 @@ class Repair {
     if (!has_counters_) counters_ = CountersRecord();
   }
 
+  void ReadSettings() {
+    const std::string prefix = SettingKey("");
+    const absl::Status scanned =
+        damaged_->Scan(Family::kMeta, prefix, EndOfPrefix(prefix),
+                       [&](std::string_view key, std::string_view value) -> absl::StatusOr<bool> {
+                         settings_[std::string(key.substr(prefix.size()))] = std::string(value);
+                         return true;
+                       });
+    if (scanned.ok()) return;
+    // What nobody looked at must not train by itself.
+    settings_.insert_or_assign("updates_paused", std::string(1, '1'));
+    Lose("settings cannot be read: updates are paused until imprint updates resume");
+  }
+
+  // When those with a time to live are forgotten.
+  void ReadExpiries() {
+    const absl::Status scanned =
+        damaged_->Scan(Family::kExpiries, NamespacePrefix(), EndOfPrefix(NamespacePrefix()),
+                       [this](std::string_view key, std::string_view) -> absl::StatusOr<bool> {
+                         const std::optional<Expiry> expiry = ParseExpiryKey(key);
+                         if (expiry.has_value()) SawSequence(expiry->sequence);
+                         if (expiry.has_value()) expiries_[expiry->sequence] = expiry->time_micros;
+                         return true;
+                       });
+    if (!scanned.ok()) SayIndex(FamilyName(Family::kExpiries));
+  }
+
+  void SawSequence(int64_t sequence) {
+    counters_.set_sequence(std::max(counters_.sequence(), sequence));
+  }
+
+  // Numbers that rows name, though the rows of those numbers may be lost.
+  void SawNumbersInRows() {
+    for (const auto& [id, probe] : probes_) SawSequence(probe.sequence());
+    for (const auto& [id, job] : jobs_) {
+      counters_.set_version(std::max(counters_.version(), job.version()));
+      for (const int64_t sequence : job.sequences()) SawSequence(sequence);
+      for (const int64_t sequence : job.rebuilt()) SawSequence(sequence);
+    }
+    for (const auto& [number, version] : versions_) {
+      counters_.set_job(std::max(counters_.job(), version.job()));
+      for (const int64_t sequence : version.added()) SawSequence(sequence);
+    }
+  }
+
   void ReadRows() {
     auto heads =
         SalvageRecords<ExperienceRecord>(*damaged_, Family::kExperiences, counters_.sequence());
@@ -193,18 +240,12 @@ class Repair {
     ReadStates();
     ReadRequests();
     ReadProbeIndex();
-    for (const Family family : {Family::kExpiries, Family::kPurges}) {
-      const absl::Status scanned =
-          damaged_->Scan(family, NamespacePrefix(), EndOfPrefix(NamespacePrefix()),
-                         [](std::string_view, std::string_view) { return true; });
-      if (!scanned.ok()) SayIndex(FamilyName(family));
-    }
+    ReadExpiries();
+    ReadSettings();
     counters_.set_probe(std::max(counters_.probe(), LastKey(probes_)));
     counters_.set_job(std::max(counters_.job(), LastKey(jobs_)));
     counters_.set_version(std::max(counters_.version(), LastKey(versions_)));
-    for (const auto& [id, job] : jobs_) {
-      counters_.set_version(std::max(counters_.version(), job.version()));
-    }
+    SawNumbersInRows();
     const bool has_rows = counters_.sequence() + counters_.probe() + counters_.job() > 0;
     if (!has_counters_ && has_rows) Lose("the row of counters is lost: they go on from the rows");
   }
@@ -338,6 +379,8 @@ class Repair {
     report_.jobs = static_cast<int64_t>(jobs_.size());
     report_.versions = static_cast<int64_t>(versions_.size());
     report_.current_version = current_;
+    for (const auto& [number, version] : versions_) report_.known_versions.push_back(number);
+    for (const auto& [id, job] : jobs_) report_.known_versions.push_back(job.version());
     if (repaired == nullptr) return absl::OkStatus();
     return repaired->Transact([this](Transaction& transaction) {
       for (int64_t i = 0; i < counters_.sequence(); ++i) transaction.NextSequence();
@@ -348,14 +391,7 @@ class Repair {
       for (const auto& [id, job] : jobs_) transaction.PutJob(job);
       for (const auto& [number, version] : versions_) transaction.PutVersion(version);
       transaction.SetCurrentVersion(current_);
-      const std::string prefix = SettingKey("");
-      damaged_
-          ->Scan(Family::kMeta, prefix, EndOfPrefix(prefix),
-                 [&](std::string_view key, std::string_view value) -> absl::StatusOr<bool> {
-                   transaction.PutSetting(key.substr(prefix.size()), value);
-                   return true;
-                 })
-          .IgnoreError();  // they are small, and set again by hand
+      for (const auto& [name, value] : settings_) transaction.PutSetting(name, value);
       return absl::OkStatus();
     });
   }
@@ -406,8 +442,13 @@ class Repair {
       record = head->second;
     } else {
       const auto state = states_.find(sequence);
-      record.set_state(state != states_.end() ? state->second : STORED_STATE_QUEUED);
+      // It may have been set aside: a person lets it go on.
+      record.set_state(state != states_.end() ? state->second : STORED_STATE_HELD);
+      if (state == states_.end()) record.set_state_reason(kLost);
       record.set_create_time_micros(absl::ToUnixMicros(absl::Now()));
+      if (const auto expiry = expiries_.find(sequence); expiry != expiries_.end()) {
+        record.set_ttl_micros(std::max<int64_t>(1, expiry->second - record.create_time_micros()));
+      }
       if (const auto request = requests_.find(sequence); request != requests_.end()) {
         record.set_request_id(request->second);
       }
@@ -417,7 +458,12 @@ class Repair {
       if (record.state() != STORED_STATE_FORGOTTEN) {
         report_.lost_experiences.push_back(sequence);
       }
-      Lose(absl::StrCat("experiences/", sequence, " is lost: what it said cannot be read"));
+      Lose(record.state() == STORED_STATE_FORGOTTEN
+               ? absl::StrCat("experiences/", sequence, " was forgotten; its times are lost")
+               : absl::StrCat("experiences/", sequence, " is lost: what it said cannot be read; ",
+                              record.state() == STORED_STATE_INTEGRATED
+                                  ? "it is trained out of the weights as if it were forgotten"
+                                  : "a tombstone takes its place"));
       ExperienceRecord tombstone;
       tombstone.set_sequence(sequence);
       tombstone.set_state(STORED_STATE_FORGOTTEN);
@@ -449,7 +495,7 @@ class Repair {
       }
     }
     if (!salvaged.damaged && count == record.target_count() &&
-        (count > 0 || record.state() != STORED_STATE_READY)) {
+        (count > 0 || !NeedsTargets(record.state()))) {
       targets = std::move(salvaged.targets);
       report_.targets += count;
       return;
@@ -460,9 +506,11 @@ class Repair {
     record.set_target_tokens(0);
     // Without them it can neither be replayed nor rebuilt, though it may be in the weights. Those
     // that were set aside get them when they are released.
-    if (record.state() == STORED_STATE_READY || record.state() == STORED_STATE_INTEGRATED) {
-      record.set_state(STORED_STATE_QUEUED);
-    }
+    if (NeedsTargets(record.state())) record.set_state(STORED_STATE_QUEUED);
+  }
+
+  static bool NeedsTargets(StoredState state) {
+    return state == STORED_STATE_READY || state == STORED_STATE_INTEGRATED;
   }
 
   const RepairOptions& options_;
@@ -475,6 +523,8 @@ class Repair {
   // Of those without a head.
   std::map<int64_t, StoredState> states_;
   std::map<int64_t, std::string> requests_;
+  std::map<int64_t, int64_t> expiries_;  // Unix microseconds
+  std::map<std::string, std::string> settings_;
   std::map<int64_t, ProbeRecord> probes_;
   std::map<int64_t, int> probe_counts_;
   std::map<int64_t, JobRecord> jobs_;
@@ -482,21 +532,24 @@ class Repair {
   int64_t current_ = 0;
 };
 
-// Puts the repaired store in the place of the damaged one, at one stroke.
+// Puts the repaired store in the place of the damaged one, at one stroke: no name that is removed
+// later ever holds the damaged one.
 absl::StatusOr<fs::path> Exchange(const fs::path& path) {
-  const fs::path repaired = Beside(path, kRepaired);
   const std::string when = absl::FormatTime("%Y%m%d-%H%M%S", absl::Now(), absl::UTCTimeZone());
   const fs::path damaged = absl::StrCat(path.string(), ".damaged-", when);
-  if (::renameat2(AT_FDCWD, repaired.c_str(), AT_FDCWD, path.c_str(), RENAME_EXCHANGE) != 0) {
+  std::error_code error;
+  fs::rename(Beside(path, kRepaired), damaged, error);
+  if (error) {
+    return absl::ErrnoToStatus(error.value(), absl::StrCat("make ", damaged.string()));
+  }
+  if (::renameat2(AT_FDCWD, damaged.c_str(), AT_FDCWD, path.c_str(), RENAME_EXCHANGE) != 0) {
     return absl::ErrnoToStatus(
-        errno, absl::StrCat("the repaired store is in ", repaired.string(),
+        errno, absl::StrCat("the repaired store is in ", damaged.string(),
                             ", but cannot take the place of the other; move ", path.string(),
                             " away and rename it by hand"));
   }
-  std::error_code error;
-  fs::rename(repaired, damaged, error);
   IMPRINT_RETURN_IF_ERROR(SyncDirectory(path.parent_path()));
-  return error ? repaired : damaged;
+  return damaged;
 }
 
 }  // namespace

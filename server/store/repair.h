@@ -36,6 +36,8 @@ struct RepairReport {
   int64_t jobs = 0;
   int64_t versions = 0;
   int64_t current_version = 0;
+  // Numbers that a row of a version or a job names: the next server removes files of any other.
+  std::vector<int64_t> known_versions;
 
   // For people, a line each: what is damaged and what of it is lost. Empty: nothing was found.
   std::vector<std::string> losses;

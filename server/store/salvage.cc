@@ -58,7 +58,9 @@ Salvaged<std::string> SalvageNumbered(const Database& database, Family family, i
       if (!value.ok()) {
         salvaged.unreadable.push_back(next);
       } else if (value->has_value()) {
-        break;  // behind the damage: the rest is scanned again
+        // Kept, since a scan may not even begin here: it looks into more tables than Get.
+        salvaged.rows.insert_or_assign(next++, **std::move(value));
+        break;  // perhaps behind the damage: the rest is scanned again
       }
     }
     if (next > end) break;

@@ -260,6 +260,14 @@ TEST_F(BackupTest, TwoServersDoNotShareAFolder) {
   EXPECT_THAT(another, IsError(absl::StatusCode::kFailedPrecondition, HasSubstr("LOCK")));
 }
 
+TEST_F(BackupTest, AFolderWithinTheDataFolderIsRefused) {
+  for (const fs::path& inner : {data_dir_, data_dir_ / "versions" / "backups"}) {
+    auto writer = BackupWriter::Open({.folder = inner, .data_dir = data_dir_}, store_.get(),
+                                     [](absl::FunctionRef<absl::Status()> work) { return work(); });
+    EXPECT_THAT(writer, IsError(absl::StatusCode::kFailedPrecondition, HasSubstr("data folder")));
+  }
+}
+
 TEST_F(BackupTest, AFolderWithBackupsOfAnotherStoreIsRefused) {
   Create();
   IMPRINT_ASSERT_OK(Open(dir_ / "another"));
@@ -314,7 +322,6 @@ TEST_F(BackupTest, DamageIsFoundAndNothingHalfIsRestored) {
   EXPECT_THAT(RestoreBackup(folder_, 0, dir_ / "restored"), HasCode(absl::StatusCode::kDataLoss));
   EXPECT_FALSE(fs::exists(dir_ / "restored" / "db"));
   // The next one does not rely on it.
-  fs::remove(delta);
   Create();
   IMPRINT_EXPECT_OK(VerifyBackup(folder_, 2));
 }

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Backups of a server that goes on, data folders made of them, and damaged ones looked at."""
 
+import secrets
 import shutil
 import signal
 import threading
@@ -141,7 +142,7 @@ def test_a_half_restored_folder_does_not_start(folder):
 
 
 def test_forgotten_text_leaves_the_files_after_a_backup(folder):
-    word = "Zq" + "7" * 30
+    word = "Zq" + secrets.token_hex(16)
     backups = folder / "backups"
     with Server(folder, backup__dir=str(backups)) as server:
         name = server.inject(fact(word)).name
