@@ -24,11 +24,11 @@ std::vector<Backup> ListBackups(const store::BackupEngine& engine) {
     backup.create_time = stored.create_time;
     backup.size_bytes = stored.size_bytes;
     absl::StatusOr<BackupNote> note = ParseNote(stored.note);
+    backup.damage = note.status();
     if (note.ok()) {
       backup.size_bytes += note->files_bytes;
       backup.note = *std::move(note);
     }
-    backup.damage = note.status();
   }
   for (const int64_t id : engine.Damaged()) {
     Backup& backup = backups.emplace_back();

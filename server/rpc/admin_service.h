@@ -76,13 +76,13 @@ class AdminServiceImpl final : public v1::AdminService::CallbackService {
       grpc::CallbackServerContext* context, const v1::StreamEventsRequest* request) override;
   grpc::ServerUnaryReactor* CreateBackup(grpc::CallbackServerContext* context,
                                          const v1::CreateBackupRequest* request,
-                                         v1::CreateBackupResponse* response);
+                                         v1::CreateBackupResponse* response) override;
   grpc::ServerUnaryReactor* ListBackups(grpc::CallbackServerContext* context,
                                         const v1::ListBackupsRequest* request,
-                                        v1::ListBackupsResponse* response);
+                                        v1::ListBackupsResponse* response) override;
   grpc::ServerUnaryReactor* DeleteBackup(grpc::CallbackServerContext* context,
                                          const v1::DeleteBackupRequest* request,
-                                         v1::DeleteBackupResponse* response);
+                                         v1::DeleteBackupResponse* response) override;
   grpc::ServerWriteReactor<v1::ExportVersionResponse>* ExportVersion(
       grpc::CallbackServerContext* context, const v1::ExportVersionRequest* request) override;
 
