@@ -42,10 +42,11 @@ if(TorchWheel_FOUND AND NOT TARGET torch::torch)
   endforeach()
 
   # at::parallel_for is a loop of one thread where OpenMP is off. It shares the wheel's own
-  # threads. Under the thread sanitizer it stays off: libgomp's barriers are invisible to it.
+  # threads. Under the thread sanitizer it stays off: libgomp's barriers are invisible to it; and
+  # for fuzzing, since clang would bring a second library of threads.
   set(_openmp_option)
   set(_openmp_library)
-  if(NOT IMPRINT_SANITIZE MATCHES "thread")
+  if(NOT IMPRINT_SANITIZE MATCHES "thread" AND NOT IMPRINT_FUZZ)
     set(_openmp_option -fopenmp)
     set(_openmp_library "${TorchWheel_OPENMP_LIBRARY}")
   endif()

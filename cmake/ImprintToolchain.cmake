@@ -19,6 +19,16 @@ if(IMPRINT_SANITIZE)
   endif()
 endif()
 
+if(IMPRINT_FUZZ)
+  if(NOT CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
+    message(FATAL_ERROR "IMPRINT_FUZZ needs clang: cmake --preset fuzz")
+  endif()
+  # From 18 on clang names templates with constraints as gcc 12, which made the libraries, does not.
+  add_compile_options(-fsanitize=fuzzer-no-link -fclang-abi-compat=17)
+  # Of libstdc++'s own: std::stable_sort's buffer.
+  list(APPEND IMPRINT_WARNINGS -Wno-deprecated-declarations)
+endif()
+
 find_program(IMPRINT_CCACHE ccache)
 if(IMPRINT_CCACHE)
   # A precompiled header is only cached with these kinds of sloppiness. Paths below the

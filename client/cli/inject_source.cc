@@ -19,6 +19,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/strings/strip.h"
 #include "absl/types/span.h"
+#include "common/json.h"
 #include "common/status_macros.h"
 #include "common/string_view.h"
 #include "common/utf8.h"
@@ -52,7 +53,7 @@ absl::Status AddText(std::string origin, std::string text, Items& items) {
 }
 
 // The string under `key`; empty when it is not there.
-absl::Status Take(const nlohmann::json& object, const char* key, std::string* out) {
+absl::Status Take(const nlohmann::json& object, const std::string& key, std::string* out) {
   const auto found = object.find(key);
   if (found == object.end()) return absl::OkStatus();
   if (!found->is_string()) {
@@ -188,7 +189,7 @@ bool LooksLikePath(const std::string& word) {
 }  // namespace
 
 absl::StatusOr<v1::InjectContextRequest> ParseItem(absl::string_view json) {
-  const nlohmann::json object = nlohmann::json::parse(json, nullptr, /*allow_exceptions=*/false);
+  const nlohmann::json object = ParseJson(ToStd(json));
   if (!object.is_object()) {
     return absl::InvalidArgumentError(IsValidUtf8(ToStd(json)) ? "not a JSON object"
                                                                : "is not valid UTF-8");
@@ -224,7 +225,7 @@ absl::StatusOr<v1::InjectContextRequest> ParseItem(absl::string_view json) {
     if (!labels->is_object()) return absl::InvalidArgumentError("\"labels\" is no object");
     for (const auto& label : labels->items()) {
       std::string value;
-      IMPRINT_RETURN_IF_ERROR(Take(*labels, label.key().c_str(), &value));
+      IMPRINT_RETURN_IF_ERROR(Take(*labels, label.key(), &value));
       (*request.mutable_labels())[label.key()] = value;
     }
   }

@@ -7,6 +7,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "common/json.h"
 #include "nlohmann/json.hpp"
 
 namespace imprint::backup {
@@ -46,7 +47,7 @@ std::string FormatNote(const BackupNote& note) {
 
 absl::StatusOr<BackupNote> ParseNote(std::string_view text) {
   try {
-    const Json json = Json::parse(text);
+    const Json json = ParseJson<Json>(text);
     const auto format = json.at("format_version").get<int64_t>();
     if (format > kNoteFormatVersion) {
       return absl::FailedPreconditionError(
@@ -78,7 +79,7 @@ std::string FormatFileList(const std::vector<BackupFile>& files) {
 absl::StatusOr<std::vector<BackupFile>> ParseFileList(std::string_view text) {
   std::vector<BackupFile> files;
   try {
-    const Json list = Json::parse(text);
+    const Json list = ParseJson<Json>(text);
     if (!list.is_array()) return NotOne("list of files", "it is no array");
     for (const Json& json : list) {
       BackupFile file = {.path = json.at("path").get<std::string>(),

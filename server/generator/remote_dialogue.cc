@@ -11,6 +11,8 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
+#include "common/json.h"
+#include "common/string_view.h"
 #include "nlohmann/json.hpp"
 
 namespace imprint::generator {
@@ -51,7 +53,7 @@ std::optional<std::string> TextOf(const json& object, const char* name) {
 // What the first choice says; empty where the body is no chat completion.
 std::string ContentOf(absl::string_view body) {
   static const json::json_pointer kPlace("/choices/0/message/content");
-  const json root = json::parse(body.begin(), body.end(), nullptr, /*allow_exceptions=*/false);
+  const json root = ParseJson(ToStd(body));
   if (!root.contains(kPlace) || !root.at(kPlace).is_string()) return "";
   return root.at(kPlace).get<std::string>();
 }
@@ -112,7 +114,7 @@ std::optional<std::vector<Exchange>> ReadExchanges(absl::string_view body, size_
   std::vector<Exchange> exchanges;
   for (const absl::string_view text : InnermostObjects(content)) {
     if (exchanges.size() == max_count) break;
-    const json object = json::parse(text.begin(), text.end(), nullptr, /*allow_exceptions=*/false);
+    const json object = ParseJson(ToStd(text));
     if (!object.is_object()) continue;
     std::optional<std::string> question = TextOf(object, "question");
     std::optional<std::string> answer = TextOf(object, "answer");

@@ -13,6 +13,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/file_util.h"
+#include "common/json.h"
 #include "common/sha256.h"
 #include "common/status_macros.h"
 
@@ -32,9 +33,7 @@ absl::StatusOr<RetentionText> ReadRetentionCache(const std::filesystem::path& pa
   IMPRINT_ASSIGN_OR_RETURN(const std::string contents, ReadFile(path));
   const size_t line_end = contents.find('\n');
   if (line_end == std::string::npos) return Broken(path, "its first line has no end");
-  const nlohmann::json header = nlohmann::json::parse(
-      contents.begin(), contents.begin() + static_cast<int64_t>(line_end), nullptr,
-      /*allow_exceptions=*/false);
+  const nlohmann::json header = ParseJson(std::string_view(contents).substr(0, line_end));
   if (!header.is_object()) return Broken(path, "its first line is not JSON");
   const auto number = [&header](const char* name) {
     const auto found = header.find(name);

@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "common/file_util.h"
+#include "common/json.h"
 #include "common/status_macros.h"
 #include "nlohmann/json.hpp"
 
@@ -28,7 +29,7 @@ bool Exists(const std::filesystem::path& path) {
 // Which file a tensor is in.
 absl::StatusOr<std::map<std::string, std::string>> ReadIndex(const std::filesystem::path& path) {
   IMPRINT_ASSIGN_OR_RETURN(const std::string text, ReadFile(path));
-  const json root = json::parse(text, /*cb=*/nullptr, /*allow_exceptions=*/false);
+  const json root = ParseJson(text);
   if (!root.is_object() || !root.contains("weight_map") || !root["weight_map"].is_object()) {
     return absl::InvalidArgumentError(
         absl::StrCat(path.string(), ": not a JSON object with a weight_map"));

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "common/json.h"
 #include "common/status_macros.h"
 #include "nlohmann/json.hpp"
 
@@ -79,8 +80,8 @@ class KeyReader {
       if (!absent) Fail(key, " is missing");
       return absent.value_or(1);
     }
-    if (!value->is_number() || !(value->get<double>() > 0) ||
-        !std::isfinite(value->get<double>())) {
+    // It is computed with in f32, where it may be none any more.
+    if (!value->is_number() || !(value->get<float>() > 0) || !std::isfinite(value->get<float>())) {
       Fail(key, " is ", value->dump(), ", not a number above 0");
       return 1;
     }
@@ -234,7 +235,7 @@ absl::StatusOr<ModelConfig> ModelConfig::Load(const std::filesystem::path& dir) 
         absl::StrCat("cannot read ", place, "; a model is a Hugging Face folder (--model)"));
   }
   const std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
-  const json root = json::parse(text, /*cb=*/nullptr, /*allow_exceptions=*/false);
+  const json root = ParseJson(text);
   if (!root.is_object()) {
     return absl::InvalidArgumentError(absl::StrCat(place, ": not a JSON object"));
   }

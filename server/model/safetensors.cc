@@ -17,6 +17,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "common/json.h"
 #include "common/status_macros.h"
 #include "nlohmann/json.hpp"
 
@@ -128,7 +129,7 @@ absl::Status SafetensorsFile::ParseHeader(const std::string& header, uint64_t fi
   const auto broken = [this](const auto&... what) {
     return absl::DataLossError(absl::StrCat(path_.string(), ": ", what...));
   };
-  const json root = json::parse(header, /*cb=*/nullptr, /*allow_exceptions=*/false);
+  const json root = ParseJson(header);
   if (!root.is_object()) return broken("the header is not a JSON object");
 
   const uint64_t data_begin = kLengthBytes + header.size();

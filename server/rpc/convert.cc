@@ -164,7 +164,10 @@ void SetContent(const store::ExperienceRecord& record, v1::ExperienceContent* co
 }  // namespace
 
 google::protobuf::Timestamp ToTimestamp(int64_t unix_micros) {
-  return TimeUtil::MicrosecondsToTimestamp(unix_micros);
+  // protobuf throws at times beyond the years 1 to 9999.
+  constexpr int64_t kFirst = TimeUtil::kTimestampMinSeconds * 1'000'000;
+  constexpr int64_t kLast = TimeUtil::kTimestampMaxSeconds * 1'000'000;
+  return TimeUtil::MicrosecondsToTimestamp(std::clamp(unix_micros, kFirst, kLast));
 }
 
 store::ExperienceRecord ToRecord(const v1::InjectContextRequest& request) {

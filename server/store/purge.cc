@@ -66,8 +66,10 @@ absl::Status CompactAll(Database& database, const PurgeList& due, std::atomic<bo
 int64_t ExpireTimeMicros(const ExperienceRecord& record) {
   if (record.ttl_micros() <= 0 || record.state() == STORED_STATE_FORGOTTEN) return 0;
   constexpr int64_t kForever = std::numeric_limits<int64_t>::max() - 1;
-  if (record.ttl_micros() > kForever - record.create_time_micros()) return kForever;
-  return record.create_time_micros() + record.ttl_micros();
+  const int64_t create_time = record.create_time_micros();
+  if (create_time > 0 && record.ttl_micros() > kForever - create_time) return kForever;
+  // No key has a negative number; a damaged row may.
+  return std::max<int64_t>(1, create_time + record.ttl_micros());
 }
 
 absl::Status Store::Purge(std::atomic<bool>* cancelled) {

@@ -8,6 +8,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "common/file_util.h"
+#include "common/json.h"
 
 namespace imprint::text {
 
@@ -15,8 +16,7 @@ absl::StatusOr<nlohmann::json> ReadJsonObject(const std::filesystem::path& path)
   const absl::StatusOr<std::string> contents = ReadFile(path);
   if (absl::IsNotFound(contents.status())) return nlohmann::json::object();
   if (!contents.ok()) return contents.status();
-  nlohmann::json json = nlohmann::json::parse(*contents, /*cb=*/nullptr,
-                                              /*allow_exceptions=*/false);
+  nlohmann::json json = ParseJson(*contents);
   if (!json.is_object()) {
     return absl::InvalidArgumentError(absl::StrCat(path.string(), " holds no JSON object"));
   }

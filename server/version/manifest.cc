@@ -3,9 +3,11 @@
 
 #include "server/version/manifest.h"
 
+#include <limits>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "common/json.h"
 #include "common/status_macros.h"
 #include "nlohmann/json.hpp"
 
@@ -22,6 +24,11 @@ class Fields {
   absl::StatusOr<int64_t> Integer(const char* name) const {
     const json* value = Find(name);
     if (value == nullptr || !value->is_number_integer()) return Wrong(name, "an integer");
+    // The largest unsigned ones would come out as negative.
+    if (value->is_number_unsigned() &&
+        value->get<uint64_t>() > static_cast<uint64_t>(std::numeric_limits<int64_t>::max())) {
+      return Wrong(name, "an integer of 64 bits");
+    }
     return value->get<int64_t>();
   }
 
@@ -75,7 +82,8 @@ absl::StatusOr<ManifestDelta> ParseDelta(const json& object, const std::filesyst
   const Fields fields(object, path);
   ManifestDelta delta;
   IMPRINT_ASSIGN_OR_RETURN(delta.file, fields.Text("file"));
-  if (delta.file.empty() || std::filesystem::path(delta.file).filename() != delta.file) {
+  if (delta.file.empty() || delta.file == "." || delta.file == ".." ||
+      std::filesystem::path(delta.file).filename() != delta.file) {
     return absl::DataLossError(
         absl::StrCat(path.string(), ": \"", delta.file, "\" is not the name of a file beside it"));
   }
@@ -104,7 +112,7 @@ std::string FormatManifest(const Manifest& manifest) {
 }
 
 absl::StatusOr<Manifest> ParseManifest(std::string_view text, const std::filesystem::path& path) {
-  const json document = json::parse(text, /*callback=*/nullptr, /*allow_exceptions=*/false);
+  const json document = ParseJson(text);
   if (document.is_discarded()) {
     return absl::DataLossError(absl::StrCat(path.string(), ": not a JSON document"));
   }

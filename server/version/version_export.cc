@@ -12,6 +12,7 @@
 #include "absl/functional/function_ref.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "common/json.h"
 #include "common/status_macros.h"
 #include "nlohmann/json.hpp"
 #include "server/model/guard.h"
@@ -59,7 +60,7 @@ const char* StoredDtype(at::ScalarType dtype) { return dtype == at::kBFloat16 ? 
 // config.json, saying the precision of the weights beside it.
 absl::StatusOr<std::string> ReadConfig(const std::filesystem::path& path, at::ScalarType dtype) {
   IMPRINT_ASSIGN_OR_RETURN(const std::string text, ReadFile(path));
-  auto config = nlohmann::ordered_json::parse(text, nullptr, /*allow_exceptions=*/false);
+  auto config = ParseJson<nlohmann::ordered_json>(text);
   if (!config.is_object()) {
     return absl::InternalError(absl::StrCat(path.string(), " is not JSON any more"));
   }

@@ -203,5 +203,21 @@ TEST_F(InjectSourceTest, UnknownAndContradictoryKeysAreRefused) {
   }
 }
 
+TEST_F(InjectSourceTest, ALabelWithAZeroByteInItsNameKeepsItsValue) {
+  const auto item = ParseItem(R"({"text":"a","labels":{"k":"short","k\u0000x":"whole"}})");
+  ASSERT_TRUE(item.ok()) << item.status();
+  EXPECT_EQ(item->labels().at("k"), "short");
+  EXPECT_EQ(item->labels().at(std::string("k\0x", 3)), "whole");
+  EXPECT_FALSE(ParseItem(R"({"text":"a","labels":{"k\u0000x":1}})").ok());
+}
+
+TEST_F(InjectSourceTest, DeepNestingIsAnErrorAndNoCrash) {
+  const std::string deep = std::string(100'000, '[') + std::string(100'000, ']');
+  const auto requests =
+      ReadSources({Write("deep.jsonl", R"({"messages":[{"role":)" + deep + "}]}")}, "");
+  EXPECT_EQ(requests.status().code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(std::string(requests.status().message()), HasSubstr("deep.jsonl:1"));
+}
+
 }  // namespace
 }  // namespace imprint::client

@@ -190,6 +190,8 @@ INSTANTIATE_TEST_SUITE_P(
                 "no multiple of num_key_value_heads"},
         Refused{"OddHead", {{"head_dim", 7}}, kInvalid, "head_dim 7 is odd"},
         Refused{"ZeroEpsilon", {{"rms_norm_eps", 0}}, kInvalid, "rms_norm_eps"},
+        Refused{"EpsilonThatIsZeroInF32", {{"rms_norm_eps", 1e-60}}, kInvalid, "rms_norm_eps"},
+        Refused{"ThetaThatIsInfiniteInF32", {{"rope_theta", 1e300}}, kInvalid, "rope_theta"},
         Refused{"TiedAsNumber", {{"tie_word_embeddings", 1}}, kInvalid, "tie_word_embeddings"},
         Refused{"YarnRope",
                 {{"rope_scaling", {{"rope_type", "yarn"}, {"factor", 4.0}}}},
@@ -208,6 +210,18 @@ INSTANTIATE_TEST_SUITE_P(
                 kUnimplemented,
                 "partial_rotary_factor"}),
     [](const auto& instance) { return std::string(instance.param.name); });
+
+TEST(ModelConfigTest, DeepNestingIsAnErrorAndNoCrash) {
+  const std::string deep = std::string(100'000, '[') + std::string(100'000, ']');
+  std::string text = TinyConfigJson("LlamaForCausalLM").dump();
+  const std::string size = R"("vocab_size":61)";
+  text.replace(text.find(size), size.size(), R"("vocab_size":)" + deep);
+  const testing::TempDir dir;
+  WriteText(dir / "config.json", text);
+
+  EXPECT_THAT(ModelConfig::Load(dir.path()),
+              IsError(absl::StatusCode::kInvalidArgument, HasSubstr("config.json")));
+}
 
 }  // namespace
 }  // namespace imprint::model

@@ -3,6 +3,8 @@
 
 #include "server/rpc/convert.h"
 
+#include <cstdint>
+#include <limits>
 #include <optional>
 
 #include "gmock/gmock.h"
@@ -200,6 +202,19 @@ TEST(ConvertTest, RunningJobHasProgress) {
   EXPECT_EQ(progress.time_left().seconds(), 30);
   job.set_id(3);
   EXPECT_FALSE(ToProto(job, running).has_progress());
+}
+
+TEST(ConvertTest, TimesBeyondTheCalendarAreItsEnds) {
+  constexpr int64_t kMax = std::numeric_limits<int64_t>::max();
+  EXPECT_EQ(ToTimestamp(1'500'000).seconds(), 1);
+  EXPECT_EQ(ToTimestamp(1'500'000).nanos(), 500'000'000);
+  // What protobuf throws at, which would end the server.
+  EXPECT_EQ(ToTimestamp(kMax).seconds(), 253'402'300'799);
+  EXPECT_EQ(ToTimestamp(-kMax).seconds(), -62'135'596'800);
+  store::ExperienceRecord lasting;
+  lasting.set_ttl_micros(kMax);
+  EXPECT_EQ(ToProto(lasting, /*training=*/false, Content::kWith).expire_time().seconds(),
+            253'402'300'799);
 }
 
 }  // namespace

@@ -198,5 +198,21 @@ TEST_F(ExpiryTest, EndlessTimeDoesNotOverflow) {
   EXPECT_THAT(*store_->ListExpired(std::numeric_limits<int64_t>::max() / 2, 10), IsEmpty());
 }
 
+TEST(ExpireTimeTest, DamagedTimesDoNotOverflow) {
+  const auto expire_time = [](int64_t create_time, int64_t ttl) {
+    ExperienceRecord record;
+    record.set_create_time_micros(create_time);
+    record.set_ttl_micros(ttl);
+    return ExpireTimeMicros(record);
+  };
+  constexpr int64_t kMax = std::numeric_limits<int64_t>::max();
+  EXPECT_EQ(expire_time(100, 20), 120);
+  EXPECT_EQ(expire_time(100, kMax), kMax - 1);
+  // Before 1970, and the beginning of time: it is over, and no key has a negative number.
+  EXPECT_EQ(expire_time(-10, 1000), 990);
+  EXPECT_EQ(expire_time(-1000, 10), 1);
+  EXPECT_EQ(expire_time(-kMax, kMax), 1);
+}
+
 }  // namespace
 }  // namespace imprint::store

@@ -242,5 +242,15 @@ TEST(PromptTest, TranscriptSaysWhoSaidWhat) {
   EXPECT_EQ(Transcript({}), "");
 }
 
+TEST_F(TextModelTest, DeepNestingInAFileIsAnErrorAndNoCrash) {
+  const std::string deep = std::string(100'000, '[') + std::string(100'000, ']');
+  folder_.Write("generation_config.json", R"({"eos_token_id": )" + deep + "}");
+  EXPECT_THAT(std::string(LoadError().message()), HasSubstr("generation_config.json"));
+
+  folder_.Remove("generation_config.json");
+  folder_.Write("tokenizer_config.json", R"({"chat_template": [{"name": )" + deep + "}]}");
+  EXPECT_THAT(std::string(LoadError().message()), HasSubstr("tokenizer_config.json"));
+}
+
 }  // namespace
 }  // namespace imprint::text

@@ -5,6 +5,8 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdint>
+#include <limits>
 #include <string>
 
 #include "nlohmann/json.hpp"
@@ -70,7 +72,7 @@ TEST(ManifestTest, DeltaWithoutDigestsIsRefused) {
 }
 
 TEST(ManifestTest, DeltaOutsideOfTheDirectoryIsRefused) {
-  for (const char* file : {"../delta-0.safetensors", "/etc/passwd", "", "a/b"}) {
+  for (const char* file : {"../delta-0.safetensors", "/etc/passwd", "", "a/b", ".", ".."}) {
     EXPECT_THAT(ParseManifest(With("/deltas/0/file", file), "m.json"),
                 IsError(absl::StatusCode::kDataLoss, HasSubstr("file")))
         << file;
@@ -80,6 +82,21 @@ TEST(ManifestTest, DeltaOutsideOfTheDirectoryIsRefused) {
 TEST(ManifestTest, NewerFormatIsRefusedWithTheWayOut) {
   EXPECT_THAT(ParseManifest(With("/format_version", kManifestFormatVersion + 1), "m.json"),
               IsError(absl::StatusCode::kFailedPrecondition, HasSubstr("newer")));
+}
+
+TEST(ManifestTest, NumbersThatDoNotFitAreNotTakenForOthers) {
+  constexpr uint64_t kLargest = std::numeric_limits<uint64_t>::max();
+  for (const char* field : {"/format_version", "/number", "/parent", "/deltas/0/rank"}) {
+    EXPECT_THAT(ParseManifest(With(field, kLargest), "m.json"),
+                IsError(absl::StatusCode::kDataLoss, HasSubstr(field + std::string(field).rfind('/') + 1)))
+        << field;
+  }
+}
+
+TEST(ManifestTest, DeepNestingIsNoManifest) {
+  const std::string deep = std::string(100'000, '[') + std::string(100'000, ']');
+  EXPECT_THAT(ParseManifest(R"({"format_version": 1, "number": )" + deep + "}", "m.json"),
+              IsError(absl::StatusCode::kDataLoss, HasSubstr("m.json")));
 }
 
 }  // namespace
