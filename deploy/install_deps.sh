@@ -10,13 +10,14 @@ set -euo pipefail
 
 usage() {
   cat <<'EOF'
-usage: deploy/install_deps.sh [--tests] [--lint] [--cuda] [--help]
+usage: deploy/install_deps.sh [--tests] [--lint] [--fuzz] [--cuda] [--help]
 
 Installs the compiler, the libraries, Rust, libtorch and the Python packages of
 the tests and the demo. Needs Debian 12, root or sudo, and package registries.
 
   --tests  also what only tests need: Prometheus, Helm, docker-compose
   --lint   also what `tests/run.sh --lint` needs
+  --fuzz   also what `tests/fuzz/run` needs
   --cuda   also the CUDA libraries, for --device=cuda:N
   --help   this text
 
@@ -39,11 +40,13 @@ readonly python_dir=$deps_dir/python
 
 want_tests=false
 want_lint=false
+want_fuzz=false
 want_cuda=false
 for argument in "$@"; do
   case $argument in
     --tests) want_tests=true ;;
     --lint) want_lint=true ;;
+    --fuzz) want_fuzz=true ;;
     --cuda) want_cuda=true ;;
     -h | --help)
       usage
@@ -274,3 +277,4 @@ install_venv
 install_torch
 if $want_tests; then install_test_tools; fi
 if $want_lint; then install_lint_tools; fi
+if $want_fuzz; then apt_need clang-22 libclang-rt-22-dev; fi
