@@ -68,7 +68,7 @@ struct Model {
   bool is_lossless = false;
 };
 
-Model MakeModel(nlohmann::json tokenizer, const char* bos, const char* eos,
+Model MakeModel(const nlohmann::json& tokenizer, const char* bos, const char* eos,
                 const char* chat_template, bool is_lossless) {
   const text::ModelFolder folder;
   nlohmann::json config = {{"bos_token", bos}, {"eos_token", eos}};
