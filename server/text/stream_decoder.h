@@ -18,9 +18,10 @@
 namespace imprint::text {
 
 // The pieces of all calls together are what Tokenizer::Decode gives for all ids together,
-// special tokens left out. (One exception: a byte-fallback decoder takes back a character
-// when a stray byte follows it; what was given out stays.) One stream, one owner;
-// `tokenizer` outlives it.
+// special tokens left out. (Two exceptions: a byte-fallback decoder takes back a character
+// when a stray byte follows it; what was given out stays. And after 64 tokens in a row that are no
+// characters no more are held back: a character that begins just there becomes U+FFFD.) One
+// stream, one owner; `tokenizer` outlives it.
 class StreamDecoder {
  public:
   explicit StreamDecoder(const Tokenizer* tokenizer) : tokenizer_(tokenizer) {}
