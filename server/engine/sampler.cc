@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <optional>
 
 #include "ATen/ATen.h"
@@ -64,30 +63,8 @@ std::optional<int32_t> PickNucleus(const TopKRow& top, const SamplingOptions& op
   return top.ids[place];
 }
 
-// The first of the largest values that are numbers, and whether it and the others make a
-// distribution: none is NaN, and the largest is finite.
-struct MostLikely {
-  int32_t id = 0;
-  bool of_distribution = true;
-};
-MostLikely FindMostLikely(const float* row, int64_t vocab) {
-  float largest = -std::numeric_limits<float>::infinity();
-  int64_t id = 0;
-  bool has_nan = false;
-  for (int64_t i = 0; i < vocab; ++i) {
-    has_nan |= std::isnan(row[i]);
-    if (row[i] > largest) {
-      largest = row[i];
-      id = i;
-    }
-  }
-  return {.id = static_cast<int32_t>(id), .of_distribution = !has_nan && std::isfinite(largest)};
-}
-
 int32_t SampleRow(const float* row, int64_t vocab, const SampleSpec& spec) {
   const SamplingOptions& options = spec.options;
-  const MostLikely most_likely = FindMostLikely(row, vocab);
-  if (!most_likely.of_distribution) return most_likely.id;
   const double uniform = UniformAt(options.seed, spec.index);
   const bool nucleus = options.top_p > 0 && options.top_p < 1;
 
@@ -98,15 +75,18 @@ int32_t SampleRow(const float* row, int64_t vocab, const SampleSpec& spec) {
     };
     double total = 0;
     for (size_t i = 0; i < top.values.size(); ++i) total += weight_at(static_cast<int64_t>(i));
+    if (!std::isfinite(total)) return top.ids[0];  // infinity: there is no sum to draw from
     if (nucleus) return PickNucleus(top, options, total, uniform).value_or(top.ids[0]);
     return top.ids[Pick(static_cast<int64_t>(top.ids.size()), uniform * total, weight_at)];
   }
 
   // From here the mass of the whole vocabulary counts.
-  const float largest = row[most_likely.id];
+  const float largest = *std::max_element(row, row + vocab);
   const auto weight_at = [&](int64_t i) { return Weight(row[i], largest, options.temperature); };
   double total = 0;
   for (int64_t i = 0; i < vocab; ++i) total += weight_at(i);
+  // NaN or infinity: there is no sum to draw from.
+  if (!std::isfinite(total)) return TopKOfRow(row, vocab, 1).ids[0];
   if (!nucleus) return static_cast<int32_t>(Pick(vocab, uniform * total, weight_at));
   for (int64_t k = std::min(kFirstCandidates, vocab); k < vocab; k *= 8) {
     const std::optional<int32_t> id =
