@@ -255,6 +255,11 @@ class ExperienceLog {
   ExperienceLog(store::Store* store, const ExperienceLogOptions& options, const Clock* clock,
                 StateIndex index);
 
+  // Whether the disk has room for more than what is there.
+  absl::Status CheckDisk() const;
+  // Whether an append of so many bytes may wait now.
+  absl::Status CheckRoom(int64_t bytes) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
   // The writer's thread: takes what is queued, writes it, tells.
   void WriteLoop();
   // Up to kMaxBatchAppends; waits for the first. Empty: the log is closing.
@@ -271,9 +276,6 @@ class ExperienceLog {
   // Builds the index anew when the store was opened again since.
   void ReloadIfReopened() ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
   // Looks what became of the staged experiences.
-  absl::Status CheckDisk() const;
-  // Whether an append of so many bytes may wait now.
-  absl::Status CheckRoom(int64_t bytes) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status ApplyStaged() ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
   void Tell(store::ExperienceRecord record) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Calls the listeners for what is queued, unless another thread is about it.

@@ -38,6 +38,8 @@ constexpr char kScratch[] = ".scratch";
 constexpr char kRepaired[] = ".repaired";
 // A transaction of the new store.
 constexpr int kExperiencesAtOnce = 256;
+// A count of target sentences: nobody knows how many there were.
+constexpr int32_t kAsManyAsThereAre = -1;
 constexpr size_t kBytesAtOnce = size_t{16} << 20;
 constexpr char kLost[] = "it could not be read when the store was repaired";
 
@@ -194,8 +196,9 @@ class Repair {
         damaged_->Scan(Family::kExpiries, NamespacePrefix(), EndOfPrefix(NamespacePrefix()),
                        [this](std::string_view key, std::string_view) -> absl::StatusOr<bool> {
                          const std::optional<Expiry> expiry = ParseExpiryKey(key);
-                         if (expiry.has_value()) SawSequence(expiry->sequence);
-                         if (expiry.has_value()) expiries_[expiry->sequence] = expiry->time_micros;
+                         if (!expiry.has_value()) return true;
+                         SawSequence(expiry->sequence);
+                         expiries_[expiry->sequence] = expiry->time_micros;
                          return true;
                        });
     if (!scanned.ok()) SayIndex(FamilyName(Family::kExpiries));
@@ -235,8 +238,8 @@ class Repair {
     versions_ = std::move(versions.rows);
     for (const auto& [id, probe] : probes_) ++probe_counts_[probe.sequence()];
     // An experience whose head is lost may still have its words, its state and its request id.
-    counters_.set_sequence(std::max(
-        {counters_.sequence(), LastKey(heads_), LastReadable(*damaged_, Family::kContents)}));
+    SawSequence(LastKey(heads_));
+    SawSequence(LastReadable(*damaged_, Family::kContents));
     ReadStates();
     ReadRequests();
     ReadProbeIndex();
@@ -263,7 +266,7 @@ class Repair {
           damaged_->Scan(Family::kStates, prefix, EndOfPrefix(prefix),
                          [&](std::string_view key, std::string_view) -> absl::StatusOr<bool> {
                            const int64_t sequence = NumberAfter(prefix, key).value_or(0);
-                           counters_.set_sequence(std::max(counters_.sequence(), sequence));
+                           SawSequence(sequence);
                            const auto head = heads_.find(sequence);
                            if (head == heads_.end()) states_[sequence] = state;
                            if (head != heads_.end() && head->second.state() == state) ++agreeing;
@@ -280,7 +283,7 @@ class Repair {
                        [&](std::string_view key, std::string_view value) -> absl::StatusOr<bool> {
                          const int64_t sequence = DecodeNumber(value).value_or(0);
                          const std::string_view id = key.substr(NamespacePrefix().size());
-                         counters_.set_sequence(std::max(counters_.sequence(), sequence));
+                         SawSequence(sequence);
                          const auto head = heads_.find(sequence);
                          if (head == heads_.end()) requests_[sequence] = std::string(id);
                          if (head != heads_.end() && head->second.request_id() == id) ++agreeing;
@@ -431,55 +434,65 @@ class Repair {
   ExperienceRecord MendedExperience(int64_t sequence) {
     ++report_.experiences;
     const auto head = heads_.find(sequence);
-    if (head != heads_.end() && head->second.state() == STORED_STATE_FORGOTTEN) return head->second;
+    const bool has_head = head != heads_.end();
+    if (has_head && head->second.state() == STORED_STATE_FORGOTTEN) return head->second;
+    ExperienceRecord record = has_head ? head->second : HeadMadeAnew(sequence);
+    record.set_sequence(sequence);
     ExperienceRecord content;
     const absl::StatusOr<std::optional<std::string>> row =
         damaged_->Get(Family::kContents, NumberKey(sequence));
     const bool has_content = row.ok() && row->has_value() && content.ParseFromString(**row) &&
                              (!content.text().empty() || content.messages_size() > 0);
-    ExperienceRecord record;
-    if (head != heads_.end()) {
-      record = head->second;
-    } else {
-      const auto state = states_.find(sequence);
-      // It may have been set aside: a person lets it go on.
-      record.set_state(state != states_.end() ? state->second : STORED_STATE_HELD);
-      if (state == states_.end()) record.set_state_reason(kLost);
-      record.set_create_time_micros(absl::ToUnixMicros(absl::Now()));
-      if (const auto expiry = expiries_.find(sequence); expiry != expiries_.end()) {
-        record.set_ttl_micros(std::max<int64_t>(1, expiry->second - record.create_time_micros()));
-      }
-      if (const auto request = requests_.find(sequence); request != requests_.end()) {
-        record.set_request_id(request->second);
-      }
-    }
-    record.set_sequence(sequence);
-    if (!has_content) {
-      if (record.state() != STORED_STATE_FORGOTTEN) {
-        report_.lost_experiences.push_back(sequence);
-      }
-      Lose(record.state() == STORED_STATE_FORGOTTEN
-               ? absl::StrCat("experiences/", sequence, " was forgotten; its times are lost")
-               : absl::StrCat("experiences/", sequence, " is lost: what it said cannot be read; ",
-                              record.state() == STORED_STATE_INTEGRATED
-                                  ? "it is trained out of the weights as if it were forgotten"
-                                  : "a tombstone takes its place"));
-      ExperienceRecord tombstone;
-      tombstone.set_sequence(sequence);
-      tombstone.set_state(STORED_STATE_FORGOTTEN);
-      tombstone.set_state_reason(kLost);
-      tombstone.set_request_id(record.request_id());
-      tombstone.set_create_time_micros(record.create_time_micros());
-      tombstone.set_update_time_micros(absl::ToUnixMicros(absl::Now()));
-      return tombstone;
-    }
-    if (head == heads_.end()) {
+    if (!has_content) return Tombstone(record);
+    if (!has_head) {
       Lose(absl::StrCat("experiences/", sequence,
                         " has lost its labels and times, and may have lost its state"));
-      record.set_target_count(-1);  // as many as there are
+      record.set_target_count(kAsManyAsThereAre);
     }
     record.MergeFrom(content);
     return record;
+  }
+
+  // What the indexes still know of an experience.
+  ExperienceRecord HeadMadeAnew(int64_t sequence) const {
+    ExperienceRecord head;
+    if (const auto state = states_.find(sequence); state != states_.end()) {
+      head.set_state(state->second);
+    } else {
+      // It may have been set aside: a person lets it go on.
+      head.set_state(STORED_STATE_HELD);
+      head.set_state_reason(kLost);
+    }
+    head.set_create_time_micros(absl::ToUnixMicros(absl::Now()));
+    if (const auto expiry = expiries_.find(sequence); expiry != expiries_.end()) {
+      head.set_ttl_micros(std::max<int64_t>(1, expiry->second - head.create_time_micros()));
+    }
+    if (const auto request = requests_.find(sequence); request != requests_.end()) {
+      head.set_request_id(request->second);
+    }
+    return head;
+  }
+
+  // In the place of an experience whose words are lost, or of a tombstone whose head is.
+  ExperienceRecord Tombstone(const ExperienceRecord& lost) {
+    const std::string name = absl::StrCat("experiences/", lost.sequence());
+    if (lost.state() == STORED_STATE_FORGOTTEN) {
+      Lose(absl::StrCat(name, " was forgotten; its times are lost"));
+    } else {
+      report_.lost_experiences.push_back(lost.sequence());
+      Lose(absl::StrCat(name, " is lost: what it said cannot be read; ",
+                        lost.state() == STORED_STATE_INTEGRATED
+                            ? "it is trained out of the weights as if it were forgotten"
+                            : "a tombstone takes its place"));
+    }
+    ExperienceRecord tombstone;
+    tombstone.set_sequence(lost.sequence());
+    tombstone.set_state(STORED_STATE_FORGOTTEN);
+    tombstone.set_state_reason(kLost);
+    tombstone.set_request_id(lost.request_id());
+    tombstone.set_create_time_micros(lost.create_time_micros());
+    tombstone.set_update_time_micros(absl::ToUnixMicros(absl::Now()));
+    return tombstone;
   }
 
   // What has lost its sentences is QUEUED: they are written again.
@@ -488,7 +501,7 @@ class Repair {
     if (record.state() == STORED_STATE_FORGOTTEN) return;
     SalvagedTargets salvaged = SalvageTargets(*damaged_, record.sequence());
     const auto count = static_cast<int>(salvaged.targets.size());
-    if (record.target_count() < 0) {
+    if (record.target_count() == kAsManyAsThereAre) {
       record.set_target_count(count);
       for (const TargetRecord& target : salvaged.targets) {
         record.set_target_tokens(record.target_tokens() + target.target_ids_size());

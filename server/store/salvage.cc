@@ -15,8 +15,8 @@ namespace {
 // are: one at a time, some microseconds each.
 constexpr int64_t kBlindReach = 100'000;
 
-// Reads rows from number `from` on, in order, up to the first that cannot be read or is no number;
-// gives whether it came to the end.
+// Reads rows from number `from` on, in order, up to the first that cannot be read; gives whether it
+// came to the end.
 bool ReadOn(const Database& database, Family family, int64_t from,
             std::map<int64_t, std::string>& rows) {
   const absl::Status scanned =

@@ -8,30 +8,10 @@
 
 #include <cstdio>
 #include <cstdlib>
-#include <system_error>
+
+#include "tests/testing/temp_dir.h"
 
 namespace imprint::fuzz {
-namespace {
-
-class Folder {
- public:
-  Folder() {
-    std::string name = (std::filesystem::temp_directory_path() / "imprint-fuzz-XXXXXX").string();
-    if (::mkdtemp(name.data()) == nullptr) Fail("a folder for files", __FILE__, __LINE__);
-    path_ = name;
-  }
-  ~Folder() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-
-  const std::filesystem::path& path() const { return path_; }
-
- private:
-  std::filesystem::path path_;
-};
-
-}  // namespace
 
 void Fail(const char* claim, const char* file, int line) {
   std::fprintf(stderr, "%s:%d: does not hold: %s\n", file, line, claim);
@@ -39,7 +19,7 @@ void Fail(const char* claim, const char* file, int line) {
 }
 
 const std::filesystem::path& ScratchFolder() {
-  static const Folder folder;
+  static const testing::TempDir folder;
   return folder.path();
 }
 
