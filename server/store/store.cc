@@ -46,6 +46,12 @@ absl::Status CheckFingerprint(const std::filesystem::path& path, const char* wha
                    "); start with the --model it was made with, or give another --data_dir"));
 }
 
+absl::Status PutMeta(Database& database, const MetaRecord& meta) {
+  rocksdb::WriteBatch batch;
+  batch.Put(database.handle(Family::kMeta), MetaKey(), meta.SerializeAsString());
+  return database.Write(&batch);
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Store>> Store::Open(const StoreOptions& options) {
@@ -95,9 +101,7 @@ absl::Status Store::CheckMeta() {
     meta.set_tokenizer_fingerprint(options_.tokenizer_fingerprint);
     meta.set_create_time_micros(options_.create_time_micros > 0 ? options_.create_time_micros
                                                                 : absl::ToUnixMicros(absl::Now()));
-    rocksdb::WriteBatch batch;
-    batch.Put(database_->handle(Family::kMeta), MetaKey(), meta.SerializeAsString());
-    return database_->Write(&batch);
+    return PutMeta(*database_, meta);
   }
   if (!meta.ParseFromString(*row) || meta.format_version() < 1) {
     return DamagedStore(options_.path, "the row that says whose it is is not a record");
@@ -113,9 +117,7 @@ absl::Status Store::CheckMeta() {
                  options_.path.string());
     meta.set_model_fingerprint(options_.model_fingerprint);
     meta.set_tokenizer_fingerprint(options_.tokenizer_fingerprint);
-    rocksdb::WriteBatch batch;
-    batch.Put(database_->handle(Family::kMeta), MetaKey(), meta.SerializeAsString());
-    return database_->Write(&batch);
+    return PutMeta(*database_, meta);
   }
   IMPRINT_RETURN_IF_ERROR(CheckFingerprint(options_.path, "model", meta.model_fingerprint(),
                                            options_.model_fingerprint));
@@ -215,24 +217,6 @@ absl::Status Store::Reopen() {
   reopened_.fetch_add(1, std::memory_order_acq_rel);
   spdlog::info("opened the store in {} again after a failed write", options_.path.string());
   return absl::OkStatus();
-}
-
-absl::Status Store::Checkpoint(const PurgeHold& /*hold*/, const std::filesystem::path& to) const {
-  absl::ReaderMutexLock lock(&database_mutex_);
-  if (database_ == nullptr) return absl::UnavailableError("the store is not open");
-  return database_->Checkpoint(to);
-}
-
-absl::StatusOr<MetaRecord> Store::GetMeta() const {
-  absl::ReaderMutexLock lock(&database_mutex_);
-  if (database_ == nullptr) return absl::UnavailableError("the store is not open");
-  IMPRINT_ASSIGN_OR_RETURN(const std::optional<std::string> row,
-                           database_->Get(Family::kMeta, MetaKey()));
-  MetaRecord meta;
-  if (!row.has_value() || !meta.ParseFromString(*row)) {
-    return DamagedStore(options_.path, "the row that says whose it is is not a record");
-  }
-  return meta;
 }
 
 Counters Store::GetCounters() const {

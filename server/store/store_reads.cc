@@ -80,6 +80,22 @@ absl::StatusOr<std::vector<Record>> ReadRows(const Database& database, Family fa
   absl::ReaderMutexLock database_lock(&database_mutex_); \
   if (database_ == nullptr) return Closed(options_.path)
 
+absl::Status Store::Checkpoint(const PurgeHold& /*hold*/, const std::filesystem::path& to) const {
+  IMPRINT_STORE_READ_LOCK();
+  return database_->Checkpoint(to);
+}
+
+absl::StatusOr<MetaRecord> Store::GetMeta() const {
+  IMPRINT_STORE_READ_LOCK();
+  IMPRINT_ASSIGN_OR_RETURN(const std::optional<std::string> row,
+                           database_->Get(Family::kMeta, MetaKey()));
+  MetaRecord meta;
+  if (!row.has_value() || !meta.ParseFromString(*row)) {
+    return DamagedStore(options_.path, "the row that says whose it is is not a record");
+  }
+  return meta;
+}
+
 absl::StatusOr<ExperienceRecord> Store::GetExperience(int64_t sequence) const {
   IMPRINT_STORE_READ_LOCK();
   return ReadExperience(*database_, sequence);
