@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 #include "common/cpu_count.h"
+#include "common/data_folder.h"
 #include "common/file_util.h"
 #include "common/loopback.h"
 #include "common/status_macros.h"
@@ -139,7 +140,7 @@ absl::Status App::OpenData() {
   }
   IMPRINT_RETURN_IF_ERROR(backup::CheckNotHalfRestored(options_.data_dir));
   store::StoreOptions store;
-  store.path = options_.data_dir / "db";
+  store.path = options_.data_dir / kStoreFolder;
   store.model_fingerprint = model_fingerprint_;
   store.tokenizer_fingerprint = text_->fingerprint();
   IMPRINT_ASSIGN_OR_RETURN(store_, store::Store::Open(store));
@@ -147,7 +148,7 @@ absl::Status App::OpenData() {
   log.disk = options_.data_dir;
   IMPRINT_ASSIGN_OR_RETURN(log_, experience::ExperienceLog::Open(store_.get(), log, clock_));
   version::VersionManagerOptions versions;
-  versions.directory = options_.data_dir / "versions" / "default";
+  versions.directory = VersionsOf(options_.data_dir);
   versions.model_fingerprint = model_fingerprint_;
   versions.keep = options_.version_keep;
   versions.rollback_when_broken = options_.version_rollback_when_broken;
@@ -196,7 +197,7 @@ absl::Status App::StartLearning() {
   retention.model_fingerprint = model_fingerprint_;
   retention_ =
       std::make_unique<RetentionSource>(retention, engine_.get(), versions_->base(), text_.get(),
-                                        options_.data_dir / "retention.cache");
+                                        options_.data_dir / kRetentionCacheFile);
   update::DistillerOptions distiller = options_.distiller;
   distiller.student_answers.max_answer_tokens = options_.generator.max_answer_tokens;
   distiller.student_answers.top_k = options_.generator.top_k;

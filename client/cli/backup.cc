@@ -8,16 +8,17 @@
 #include <filesystem>
 #include <iostream>
 #include <memory>
+#include <optional>
 
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_format.h"
 #include "client/cli/command.h"
 #include "client/cli/output.h"
 #include "client/cli/table.h"
+#include "common/data_folder.h"
 #include "common/list_directory.h"
 #include "common/resource_name.h"
 #include "server/backup/backup_folder.h"
+#include "server/backup/backup_proto.h"
 #include "server/backup/restore.h"
 #include "server/store/repair.h"
 
@@ -55,18 +56,6 @@ int FailLocally(const absl::Status& status) {
 int64_t BackupId(const std::string& word) {
   if (word.empty()) return 0;
   return ParseResourceName(kBackups, ResourceName("backups", word)).value_or(-1);
-}
-
-v1::Backup ToProto(const backup::Backup& backup) {
-  v1::Backup proto;
-  proto.set_name(FormatResourceName(kBackups, backup.id));
-  proto.set_damage(std::string(backup.damage.message()));
-  if (!backup.damage.ok()) return proto;
-  proto.mutable_create_time()->set_seconds(absl::ToUnixSeconds(backup.create_time));
-  proto.set_version(backup.note.current_version);
-  proto.set_last_sequence(backup.note.last_sequence);
-  proto.set_size_bytes(backup.size_bytes);
-  return proto;
 }
 
 std::string Describe(const v1::Backup& backup) {
@@ -110,7 +99,7 @@ int List(const Command& command, const FolderFlags& flags) {
     const auto backups = backup::ListBackups(flags.folder);
     if (!backups.ok()) return FailLocally(backups.status());
     for (auto backup = backups->rbegin(); backup != backups->rend(); ++backup) {
-      listed.push_back(ToProto(*backup));
+      listed.push_back(backup::ToProto(*backup));
     }
   } else {
     const grpc::Status status =
@@ -153,9 +142,9 @@ int Verify(const Command& command, const FolderFlags& flags) {
   const absl::Status verified = backup::VerifyBackup(flags.folder, backup->id);
   if (!verified.ok()) return FailLocally(verified);
   if (command.json) {
-    Command::PrintJson(ToProto(*backup));
+    Command::PrintJson(backup::ToProto(*backup));
   } else {
-    std::cout << Describe(ToProto(*backup)) << "; every file is whole\n";
+    std::cout << Describe(backup::ToProto(*backup)) << "; every file is whole\n";
   }
   return kOk;
 }
@@ -165,9 +154,9 @@ int Restore(const Command& command, const RestoreFlags& flags) {
       backup::RestoreBackup(flags.from.folder, BackupId(flags.from.backup), flags.data_dir);
   if (!restored.ok()) return FailLocally(restored.status());
   if (command.json) {
-    Command::PrintJson(ToProto(*restored));
+    Command::PrintJson(backup::ToProto(*restored));
   } else {
-    std::cout << Describe(ToProto(*restored)) << "\nrestored into " << flags.data_dir
+    std::cout << Describe(backup::ToProto(*restored)) << "\nrestored into " << flags.data_dir
               << "; start the server with --data_dir=" << flags.data_dir << "\n";
   }
   return kOk;
@@ -194,15 +183,15 @@ void PrintReport(const RepairFlags& flags, const store::RepairReport& report) {
 
 // Moves the files of versions that no row names any more beside the others.
 absl::Status SaveUnknownVersions(const fs::path& data_dir, const std::vector<int64_t>& known) {
-  const fs::path folder = data_dir / "versions" / "default";
+  const fs::path folder = VersionsOf(data_dir);
   std::error_code error;
   if (!fs::exists(folder, error)) return absl::OkStatus();
   const auto children = ListDirectory(folder);
   if (!children.ok()) return children.status();
   for (const fs::path& child : *children) {
-    int64_t number = 0;
-    if (!absl::SimpleAtoi(child.filename().string(), &number)) continue;
-    if (std::find(known.begin(), known.end(), number) != known.end()) continue;
+    const std::optional<int64_t> number = ParseVersionFolderName(child.filename().string());
+    if (!number.has_value()) continue;
+    if (std::find(known.begin(), known.end(), *number) != known.end()) continue;
     const fs::path saved = data_dir / "versions.damaged";
     fs::create_directories(saved, error);
     fs::rename(child, saved / child.filename(), error);
@@ -215,13 +204,12 @@ absl::Status SaveUnknownVersions(const fs::path& data_dir, const std::vector<int
 
 int Repair(const Command& command, const RepairFlags& flags) {
   const fs::path data_dir = flags.data_dir;
+  const auto has_files = [&data_dir](int64_t number) {
+    std::error_code error;
+    return fs::exists(VersionsOf(data_dir) / VersionFolderName(number) / "manifest.json", error);
+  };
   const auto report = store::RepairStore(
-      {.path = data_dir / "db", .write = flags.write, .has_files = [&data_dir](int64_t number) {
-         std::error_code error;
-         return fs::exists(
-             data_dir / "versions" / "default" / absl::StrFormat("%08d", number) / "manifest.json",
-             error);
-       }});
+      {.path = data_dir / kStoreFolder, .write = flags.write, .has_files = has_files});
   if (!report.ok()) return FailLocally(report.status());
   if (!report->damaged_path.empty()) {
     // The next server would take them for what a crash left.

@@ -18,6 +18,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
+#include "common/data_folder.h"
 #include "common/failpoint.h"
 #include "common/file_util.h"
 #include "common/list_directory.h"
@@ -31,10 +32,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr char kStaging[] = "backup.tmp";
-constexpr char kStore[] = "db";
-// Beside the store.
-constexpr char kVersions[] = "versions";
-constexpr char kRetentionCache[] = "retention.cache";
 
 absl::Status OfErrno(const std::error_code& error, const char* what, const fs::path& path) {
   return absl::ErrnoToStatus(error.value(), absl::StrCat(what, " ", path.string()));
@@ -167,7 +164,7 @@ absl::StatusOr<Backup> BackupWriter::CreateLocked(const std::function<bool()>& c
   note.files_sha256 = list.sha256;
   IMPRINT_FAILPOINT_OR_RETURN("backup.files_kept");
   IMPRINT_ASSIGN_OR_RETURN(const int64_t id,
-                           engine->Create(staging / kStore, FormatNote(note), cancelled));
+                           engine->Create(staging / kStoreFolder, FormatNote(note), cancelled));
   IMPRINT_FAILPOINT_OR_RETURN("backup.created");
   last_success_seconds_ = absl::ToUnixSeconds(absl::Now());
   // It is there; what is left to do is done again after the next one.
@@ -190,12 +187,13 @@ absl::StatusOr<BackupNote> BackupWriter::Stage(const store::PurgeHold& hold,
     // Experiences that come between this line and the next are in the backup, and not counted.
     note.last_sequence = store_->GetCounters().last_sequence;
     IMPRINT_ASSIGN_OR_RETURN(note.current_version, store_->GetCurrentVersion());
-    IMPRINT_RETURN_IF_ERROR(store_->Checkpoint(hold, staging / kStore));
-    return LinkTree(options_.data_dir / kVersions, staging / kVersions);
+    IMPRINT_RETURN_IF_ERROR(store_->Checkpoint(hold, staging / kStoreFolder));
+    return LinkTree(options_.data_dir / kVersionsFolder, staging / kVersionsFolder);
   };
   IMPRINT_RETURN_IF_ERROR(at_rest_(link));
   // Another process of the server may put a new one in its place meanwhile, never change it.
-  IMPRINT_RETURN_IF_ERROR(LinkTree(options_.data_dir / kRetentionCache, staging / kRetentionCache));
+  IMPRINT_RETURN_IF_ERROR(
+      LinkTree(options_.data_dir / kRetentionCacheFile, staging / kRetentionCacheFile));
   return note;
 }
 
@@ -206,7 +204,7 @@ absl::StatusOr<std::vector<BackupFile>> BackupWriter::KeepFiles(
   std::error_code error;
   for (auto entry = fs::recursive_directory_iterator(staging, error);
        !error && entry != fs::recursive_directory_iterator(); entry.increment(error)) {
-    if (entry->path() == staging / kStore) {
+    if (entry->path() == staging / kStoreFolder) {
       entry.disable_recursion_pending();
       continue;
     }

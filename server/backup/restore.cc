@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "common/data_folder.h"
 #include "common/file_util.h"
 #include "common/list_directory.h"
 #include "common/status_macros.h"
@@ -19,13 +20,12 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr char kStore[] = "db";
-
 // What a server would take for its own, and what an earlier restore may have left.
 absl::Status CheckRoom(const fs::path& data_dir) {
   std::error_code error;
   const bool half = fs::exists(data_dir / kRestoring, error);
-  if (fs::exists(data_dir / kStore, error) || (!half && fs::exists(data_dir / "versions", error))) {
+  if (fs::exists(data_dir / kStoreFolder, error) ||
+      (!half && fs::exists(data_dir / kVersionsFolder, error))) {
     return absl::FailedPreconditionError(
         absl::StrCat(data_dir.string(),
                      " holds a store or versions already; move the folder away, "
@@ -60,15 +60,17 @@ absl::StatusOr<Backup> RestoreBackup(const fs::path& folder, int64_t id, const f
   IMPRINT_RETURN_IF_ERROR(SyncDirectory(data_dir));
   IMPRINT_ASSIGN_OR_RETURN(const std::vector<fs::path> left, ListDirectory(restoring));
   for (const fs::path& file : left) IMPRINT_RETURN_IF_ERROR(RemoveTree(file));
-  IMPRINT_RETURN_IF_ERROR(RemoveTree(data_dir / "versions"));
+  IMPRINT_RETURN_IF_ERROR(RemoveTree(data_dir / kVersionsFolder));
   for (const BackupFile& file : files) {
     IMPRINT_RETURN_IF_ERROR(blobs.CopyTo(file.sha256, data_dir / file.path));
   }
   IMPRINT_RETURN_IF_ERROR(engine->Restore(backup.id, restoring));
   std::error_code error;
-  fs::rename(restoring, data_dir / kStore, error);
-  if (error)
-    return absl::ErrnoToStatus(error.value(), absl::StrCat("make ", (data_dir / kStore).string()));
+  fs::rename(restoring, data_dir / kStoreFolder, error);
+  if (error) {
+    return absl::ErrnoToStatus(error.value(),
+                               absl::StrCat("make ", (data_dir / kStoreFolder).string()));
+  }
   IMPRINT_RETURN_IF_ERROR(SyncDirectory(data_dir));
   return backup;
 }

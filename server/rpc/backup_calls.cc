@@ -11,27 +11,13 @@
 #include "common/resource_name.h"
 #include "common/status_macros.h"
 #include "common/string_view.h"
-#include "server/rpc/convert.h"
+#include "server/backup/backup_proto.h"
 #include "server/rpc/errors.h"
 #include "server/rpc/page_token.h"
 #include "server/rpc/validate.h"
 
 namespace imprint::rpc {
 namespace {
-
-v1::Backup ToProto(const backup::Backup& backup) {
-  v1::Backup proto;
-  proto.set_name(FormatResourceName(kBackups, backup.id));
-  if (!backup.damage.ok()) {
-    proto.set_damage(std::string(backup.damage.message()));
-    return proto;
-  }
-  *proto.mutable_create_time() = ToTimestamp(absl::ToUnixMicros(backup.create_time));
-  proto.set_version(backup.note.current_version);
-  proto.set_last_sequence(backup.note.last_sequence);
-  proto.set_size_bytes(backup.size_bytes);
-  return proto;
-}
 
 absl::Status CheckThereAreBackups(const ServiceDeps& deps) {
   if (deps.backups != nullptr) return absl::OkStatus();
@@ -48,7 +34,7 @@ absl::Status CreateBackup(const ServiceDeps& deps, const std::function<bool()>& 
   // What was forgotten meanwhile was not purged.
   deps.updater->Wake();
   IMPRINT_RETURN_IF_ERROR(created.status());
-  *response->mutable_backup() = ToProto(*created);
+  *response->mutable_backup() = backup::ToProto(*created);
   return absl::OkStatus();
 }
 
@@ -60,15 +46,15 @@ absl::Status ListBackups(const ServiceDeps& deps, const v1::ListBackupsRequest& 
   IMPRINT_ASSIGN_OR_RETURN(const std::vector<backup::Backup> backups, deps.backups->List());
   PageRoom room(page.size);
   int64_t last = 0;
-  for (auto backup = backups.rbegin(); backup != backups.rend(); ++backup) {
-    if (page.position.has_value() && backup->id >= *page.position) continue;
-    v1::Backup proto = ToProto(*backup);
+  for (auto it = backups.rbegin(); it != backups.rend(); ++it) {
+    if (page.position.has_value() && it->id >= *page.position) continue;
+    v1::Backup proto = backup::ToProto(*it);
     if (!room.Take(proto.ByteSizeLong())) {
       response->set_next_page_token(MakePageToken("backups", last));
       break;
     }
     *response->add_backups() = std::move(proto);
-    last = backup->id;
+    last = it->id;
   }
   return absl::OkStatus();
 }

@@ -14,7 +14,7 @@
 
 namespace imprint::rpc {
 
-// `cancelled` is asked between files, and every few MiB within one.
+// `cancelled` is asked between files, and every few MiB of the store.
 absl::Status CreateBackup(const ServiceDeps& deps, const std::function<bool()>& cancelled,
                           v1::CreateBackupResponse* response);
 absl::Status ListBackups(const ServiceDeps& deps, const v1::ListBackupsRequest& request,

@@ -11,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/failpoint.h"
 #include "common/file_util.h"
+#include "common/list_directory.h"
 #include "common/status_macros.h"
 #include "rocksdb/cache.h"
 #include "rocksdb/db.h"
@@ -80,16 +81,13 @@ bool HasDatabase(const std::filesystem::path& path) {
 // RocksDB takes a folder without CURRENT for a new one and removes what else is in it.
 absl::Status CheckNothingWouldBeLost(const std::filesystem::path& path) {
   if (HasDatabase(path)) return absl::OkStatus();
-  std::error_code error;
-  for (const auto& entry : std::filesystem::directory_iterator(path, error)) {
-    const std::string extension = entry.path().extension().string();
+  IMPRINT_ASSIGN_OR_RETURN(const std::vector<std::filesystem::path> files, ListDirectory(path));
+  for (const std::filesystem::path& file : files) {
+    const std::string extension = file.extension().string();
     if (extension == ".sst" || extension == ".blob" || extension == ".log") {
       return DamagedStore(path, absl::StrCat("the file CURRENT is missing, but ",
-                                             entry.path().filename().string(), " is there"));
+                                             file.filename().string(), " is there"));
     }
-  }
-  if (error) {
-    return absl::ErrnoToStatus(error.value(), absl::StrCat("list ", path.string()));
   }
   return absl::OkStatus();
 }

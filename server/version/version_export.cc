@@ -13,6 +13,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "common/json.h"
+#include "common/list_directory.h"
 #include "common/status_macros.h"
 #include "nlohmann/json.hpp"
 #include "server/model/guard.h"
@@ -34,24 +35,19 @@ absl::StatusOr<std::string> ReadFile(const std::filesystem::path& path) {
 
 // What a folder has beside weights and that others need: tokenizer, templates, settings.
 absl::StatusOr<std::vector<std::filesystem::path>> SmallFiles(const std::filesystem::path& folder) {
+  const auto all = ListDirectory(folder);
+  if (!all.ok()) return absl::NotFoundError(all.status().message());
   std::vector<std::filesystem::path> files;
-  std::error_code error;
-  for (std::filesystem::directory_iterator entry(folder, error), end; !error && entry != end;
-       entry.increment(error)) {
-    const std::filesystem::path& path = entry->path();
+  for (const std::filesystem::path& path : *all) {
     const std::string extension = path.extension().string();
     const bool kind = extension == ".json" || extension == ".txt" || extension == ".jinja" ||
                       extension == ".model" ||
                       absl::StartsWith(path.filename().string(), "LICENSE");
-    if (kind && entry->is_regular_file() && !absl::EndsWith(path.string(), ".index.json")) {
+    if (kind && std::filesystem::is_regular_file(path) &&
+        !absl::EndsWith(path.string(), ".index.json")) {
       files.push_back(path);
     }
   }
-  if (error) {
-    return absl::NotFoundError(
-        absl::StrCat("cannot read ", folder.string(), ": ", error.message()));
-  }
-  std::sort(files.begin(), files.end());
   return files;
 }
 

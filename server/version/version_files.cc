@@ -8,11 +8,11 @@
 #include <utility>
 
 #include "absl/strings/match.h"
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_format.h"
+#include "common/data_folder.h"
 #include "common/failpoint.h"
 #include "common/file_util.h"
+#include "common/list_directory.h"
 #include "common/status_macros.h"
 #include "server/version/manifest.h"
 #include "spdlog/spdlog.h"
@@ -22,30 +22,13 @@ namespace {
 
 constexpr char kUnfinishedSuffix[] = ".tmp";
 
-std::string DirectoryName(int64_t number) { return absl::StrFormat("%08d", number); }
-
-// The number of a finished directory's name; nullopt: not the name of one.
-std::optional<int64_t> ParseDirectoryName(const std::string& name) {
-  int64_t number = 0;
-  if (!absl::SimpleAtoi(name, &number) || number < 1 || DirectoryName(number) != name) {
-    return std::nullopt;
-  }
-  return number;
-}
-
 std::string DeltaFile(size_t index) { return absl::StrCat("delta-", index, ".safetensors"); }
 
+// A disk that does not answer may do so later: UNAVAILABLE.
 absl::StatusOr<std::vector<std::filesystem::path>> Children(
     const std::filesystem::path& directory) {
-  std::vector<std::filesystem::path> children;
-  std::error_code error;
-  for (std::filesystem::directory_iterator it(directory, error), end; !error && it != end;
-       it.increment(error)) {
-    children.push_back(it->path());
-  }
-  if (error) {
-    return absl::UnavailableError(absl::StrCat(directory.string(), ": ", error.message()));
-  }
+  absl::StatusOr<std::vector<std::filesystem::path>> children = ListDirectory(directory);
+  if (!children.ok()) return absl::UnavailableError(children.status().message());
   return children;
 }
 
@@ -78,7 +61,7 @@ VersionFiles::VersionFiles(std::filesystem::path directory, std::string model_fi
     : directory_(std::move(directory)), model_fingerprint_(std::move(model_fingerprint)) {}
 
 std::filesystem::path VersionFiles::PathOf(int64_t number) const {
-  return directory_ / DirectoryName(number);
+  return directory_ / VersionFolderName(number);
 }
 
 absl::Status VersionFiles::Prepare(absl::FunctionRef<bool(int64_t number)> wanted) const {
@@ -87,7 +70,7 @@ absl::Status VersionFiles::Prepare(absl::FunctionRef<bool(int64_t number)> wante
   bool removed = false;
   for (const std::filesystem::path& child : children) {
     const std::string name = child.filename().string();
-    const std::optional<int64_t> number = ParseDirectoryName(name);
+    const std::optional<int64_t> number = ParseVersionFolderName(name);
     if (number.has_value() ? wanted(*number) : !absl::EndsWith(name, kUnfinishedSuffix)) continue;
     spdlog::info("removing {}: it belongs to no version", child.string());
     IMPRINT_FAILPOINT_OR_RETURN("orphan.remove.before");
