@@ -185,9 +185,9 @@ TEST(ArgMaxTest, OfEqualOnesTheFirst) { EXPECT_THAT(ArgMax(Row({-3, 2, 2, 1})), 
 TEST(SampleTokensTest, RowsWithoutADistributionGiveTheMostLikelyToken) {
   constexpr float kInfinity = std::numeric_limits<float>::infinity();
   const float nan = std::nanf("");
-  for (const SamplingOptions options : {SamplingOptions{.temperature = 1},
-                                        SamplingOptions{.temperature = 1, .top_p = 0.5f},
-                                        SamplingOptions{.temperature = 1, .top_k = 2}}) {
+  for (const SamplingOptions options :
+       {SamplingOptions{.temperature = 1}, SamplingOptions{.temperature = 1, .top_p = 0.5f},
+        SamplingOptions{.temperature = 1, .top_k = 2}}) {
     const SampleSpec spec{options, 0};
     EXPECT_THAT(SampleTokens(Row({0, 1, kInfinity, 2}), {spec}), ElementsAre(2));
     EXPECT_THAT(SampleTokens(Row({nan, 1, 2, nan}), {spec}), AnyOf(ElementsAre(1), ElementsAre(2)));

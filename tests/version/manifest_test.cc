@@ -87,8 +87,9 @@ TEST(ManifestTest, NewerFormatIsRefusedWithTheWayOut) {
 TEST(ManifestTest, NumbersThatDoNotFitAreNotTakenForOthers) {
   constexpr uint64_t kLargest = std::numeric_limits<uint64_t>::max();
   for (const char* field : {"/format_version", "/number", "/parent", "/deltas/0/rank"}) {
-    EXPECT_THAT(ParseManifest(With(field, kLargest), "m.json"),
-                IsError(absl::StatusCode::kDataLoss, HasSubstr(field + std::string(field).rfind('/') + 1)))
+    EXPECT_THAT(
+        ParseManifest(With(field, kLargest), "m.json"),
+        IsError(absl::StatusCode::kDataLoss, HasSubstr(field + std::string(field).rfind('/') + 1)))
         << field;
   }
 }
