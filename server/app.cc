@@ -19,6 +19,7 @@
 #include "server/model/device.h"
 #include "server/rpc/convert.h"
 #include "server/server_metrics.h"
+#include "server/store/repair.h"
 #include "spdlog/spdlog.h"
 
 namespace imprint {
@@ -144,6 +145,7 @@ absl::Status App::OpenData() {
   store.model_fingerprint = model_fingerprint_;
   store.tokenizer_fingerprint = text_->fingerprint();
   IMPRINT_ASSIGN_OR_RETURN(store_, store::Store::Open(store));
+  IMPRINT_RETURN_IF_ERROR(store::RemoveUnfinishedRepair(store.path));
   experience::ExperienceLogOptions log = options_.log;
   log.disk = options_.data_dir;
   IMPRINT_ASSIGN_OR_RETURN(log_, experience::ExperienceLog::Open(store_.get(), log, clock_));

@@ -10,6 +10,7 @@
 #include "absl/strings/str_join.h"
 #include "common/status_macros.h"
 #include "server/backup/blobs.h"
+#include "server/backup/folder_lock.h"
 
 namespace imprint::backup {
 
@@ -41,6 +42,7 @@ std::vector<Backup> ListBackups(const store::BackupEngine& engine) {
 }
 
 absl::StatusOr<std::vector<Backup>> ListBackups(const std::filesystem::path& folder) {
+  IMPRINT_ASSIGN_OR_RETURN(const std::unique_ptr<FolderLock> lock, FolderLock::ToRead(folder));
   IMPRINT_ASSIGN_OR_RETURN(
       const std::unique_ptr<store::BackupEngine> engine,
       store::BackupEngine::Open(StorePart(folder), store::BackupEngine::Access::kReadOnly));
@@ -66,6 +68,7 @@ absl::StatusOr<Backup> ChooseBackup(const std::vector<Backup>& backups, int64_t 
 }
 
 absl::Status VerifyBackup(const std::filesystem::path& folder, int64_t id) {
+  IMPRINT_ASSIGN_OR_RETURN(const std::unique_ptr<FolderLock> lock, FolderLock::ToRead(folder));
   IMPRINT_ASSIGN_OR_RETURN(
       const std::unique_ptr<store::BackupEngine> engine,
       store::BackupEngine::Open(StorePart(folder), store::BackupEngine::Access::kReadOnly));

@@ -6,9 +6,10 @@
 //   store/   RocksDB's backups of the store, incremental; each with a BackupNote
 //   blobs/   every other file, by its contents: <SHA-256>
 //   LOCK     held by the server that writes here
+//   READERS  shared by those who read; had alone by who deletes
 //
 // A backup is there when RocksDB's is: what it refers to was made durable before. Reading needs no
-// server, and disturbs none.
+// server, and disturbs none, but that old backups are not deleted meanwhile (folder_lock.h).
 
 #ifndef IMPRINT_SERVER_BACKUP_BACKUP_FOLDER_H_
 #define IMPRINT_SERVER_BACKUP_BACKUP_FOLDER_H_

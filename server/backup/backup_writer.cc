@@ -3,12 +3,7 @@
 
 #include "server/backup/backup_writer.h"
 
-#include <fcntl.h>
-#include <sys/file.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <cerrno>
 #include <system_error>
 #include <utility>
 
@@ -65,49 +60,23 @@ absl::Status CheckApart(const fs::path& folder, const fs::path& data_dir) {
                    "; give a folder beside it, best on another disk"));
 }
 
+bool IsOf(const Backup& backup, const store::MetaRecord& meta) {
+  return backup.note.store_create_time_micros == meta.create_time_micros();
+}
+
 }  // namespace
-
-// The folder's file LOCK, as long as it lives.
-class BackupWriter::FolderLock {
- public:
-  static absl::StatusOr<std::unique_ptr<FolderLock>> Take(const fs::path& folder) {
-    const fs::path path = folder / "LOCK";
-    const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    if (fd < 0) return absl::ErrnoToStatus(errno, absl::StrCat("open ", path.string()));
-    auto lock = absl::WrapUnique(new FolderLock(fd));
-    if (::flock(fd, LOCK_EX | LOCK_NB) == 0) return lock;
-    if (errno != EWOULDBLOCK) {
-      return absl::ErrnoToStatus(errno, absl::StrCat("lock ", path.string()));
-    }
-    return absl::FailedPreconditionError(
-        absl::StrCat("another server writes its backups into ", folder.string(),
-                     " (its file LOCK is held); give each server a folder of its own"));
-  }
-  ~FolderLock() { ::close(fd_); }
-
-  FolderLock(const FolderLock&) = delete;
-  FolderLock& operator=(const FolderLock&) = delete;
-
- private:
-  explicit FolderLock(int fd) : fd_(fd) {}
-
-  const int fd_;
-};
 
 absl::StatusOr<std::unique_ptr<BackupWriter>> BackupWriter::Open(const BackupWriterOptions& options,
                                                                  store::Store* store,
                                                                  AtRest at_rest) {
   IMPRINT_RETURN_IF_ERROR(CheckApart(options.folder, options.data_dir));
   IMPRINT_RETURN_IF_ERROR(MakePrivateDirectories(options.folder));
-  IMPRINT_ASSIGN_OR_RETURN(std::unique_ptr<FolderLock> lock, FolderLock::Take(options.folder));
+  IMPRINT_ASSIGN_OR_RETURN(std::unique_ptr<FolderLock> lock, FolderLock::ToWrite(options.folder));
   auto writer =
       absl::WrapUnique(new BackupWriter(options, store, std::move(at_rest), std::move(lock)));
+  // What cannot be read is told when the next one is made.
   if (const absl::StatusOr<std::vector<Backup>> backups = writer->List(); backups.ok()) {
-    for (const Backup& backup : *backups) {
-      if (backup.damage.ok()) {
-        writer->last_success_seconds_ = absl::ToUnixSeconds(backup.create_time);
-      }
-    }
+    IMPRINT_RETURN_IF_ERROR(writer->NoteNewest(*backups));
   }
   return writer;
 }
@@ -136,8 +105,7 @@ absl::StatusOr<Backup> BackupWriter::CreateLocked(const std::function<bool()>& c
                                                      store::BackupEngine::Access::kReadWrite));
   IMPRINT_ASSIGN_OR_RETURN(const store::MetaRecord meta, store_->GetMeta());
   for (const Backup& older : ListBackups(*engine)) {
-    if (!older.damage.ok()) continue;
-    if (older.note.store_create_time_micros != meta.create_time_micros()) {
+    if (older.damage.ok() && !IsOf(older, meta)) {
       return absl::FailedPreconditionError(
           absl::StrCat(options_.folder.string(), " holds backups of another store (backups/",
                        older.id, " is one); give another --backup.dir"));
@@ -146,7 +114,7 @@ absl::StatusOr<Backup> BackupWriter::CreateLocked(const std::function<bool()>& c
 
   const fs::path staging = options_.data_dir / kStaging;
   // What was forgotten would outlive its purge there.
-  std::unique_ptr<store::PurgeHold> hold = store_->HoldPurges();
+  IMPRINT_ASSIGN_OR_RETURN(std::unique_ptr<store::PurgeHold> hold, store_->HoldPurges(cancelled));
   const absl::Cleanup remove = [&staging, &hold] {
     const absl::Status removed = RemoveTree(staging);
     if (!removed.ok()) spdlog::error("after the backup: {}", std::string(removed.message()));
@@ -168,11 +136,9 @@ absl::StatusOr<Backup> BackupWriter::CreateLocked(const std::function<bool()>& c
   IMPRINT_FAILPOINT_OR_RETURN("backup.created");
   last_success_seconds_ = absl::ToUnixSeconds(absl::Now());
   // It is there; what is left to do is done again after the next one.
-  absl::Status tidied = DeleteOld(*engine);
-  if (tidied.ok()) tidied = RemoveUnusedBlobs(*engine);
-  if (!tidied.ok()) {
-    spdlog::error("backups that are too old, or files of theirs, stay: {}",
-                  std::string(tidied.message()));
+  if (const absl::Status tidied = Tidy(*engine); !tidied.ok()) {
+    spdlog::warn("backups that are too old, or files of theirs, stay: {}",
+                 std::string(tidied.message()));
   }
   IMPRINT_ASSIGN_OR_RETURN(Backup backup, ChooseBackup(ListBackups(*engine), id, options_.folder));
   spdlog::info("backups/{}: version {}, {} experiences, {} bytes", backup.id,
@@ -221,6 +187,13 @@ absl::StatusOr<std::vector<BackupFile>> BackupWriter::KeepFiles(
   return files;
 }
 
+absl::Status BackupWriter::Tidy(store::BackupEngine& engine) const {
+  IMPRINT_ASSIGN_OR_RETURN(const std::unique_ptr<FolderLock> lock,
+                           FolderLock::ToDelete(options_.folder));
+  IMPRINT_RETURN_IF_ERROR(DeleteOld(engine));
+  return RemoveUnusedBlobs(engine);
+}
+
 absl::Status BackupWriter::DeleteOld(store::BackupEngine& engine) const {
   if (options_.keep <= 0) return absl::OkStatus();
   // Those that can be restored are counted; damaged ones are left for people to look at.
@@ -250,6 +223,17 @@ absl::Status BackupWriter::RemoveUnusedBlobs(const store::BackupEngine& engine) 
   return blobs.RemoveUnless([&used](const std::string& sha256) { return used.contains(sha256); });
 }
 
+absl::Status BackupWriter::NoteNewest(const std::vector<Backup>& backups) {
+  IMPRINT_ASSIGN_OR_RETURN(const store::MetaRecord meta, store_->GetMeta());
+  int64_t newest = 0;
+  for (const Backup& backup : backups) {
+    if (!backup.damage.ok() || !IsOf(backup, meta)) continue;
+    newest = std::max(newest, absl::ToUnixSeconds(backup.create_time));
+  }
+  last_success_seconds_ = newest;
+  return absl::OkStatus();
+}
+
 absl::StatusOr<std::vector<Backup>> BackupWriter::List() const {
   absl::StatusOr<std::vector<Backup>> backups = ListBackups(options_.folder);
   if (absl::IsNotFound(backups.status())) return std::vector<Backup>();  // none was made yet
@@ -266,7 +250,10 @@ absl::Status BackupWriter::Delete(int64_t id) {
   const bool known = std::any_of(backups.begin(), backups.end(),
                                  [id](const Backup& backup) { return backup.id == id; });
   if (!known) return ChooseBackup(backups, id, options_.folder).status();
+  IMPRINT_ASSIGN_OR_RETURN(const std::unique_ptr<FolderLock> lock,
+                           FolderLock::ToDelete(options_.folder));
   IMPRINT_RETURN_IF_ERROR(engine->Delete(id));
+  IMPRINT_RETURN_IF_ERROR(NoteNewest(ListBackups(*engine)));
   if (const absl::Status swept = RemoveUnusedBlobs(*engine); !swept.ok()) {
     spdlog::error("files that no backup needs may stay in {}: {}", options_.folder.string(),
                   std::string(swept.message()));

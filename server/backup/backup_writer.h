@@ -22,6 +22,7 @@
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
 #include "server/backup/backup_folder.h"
+#include "server/backup/folder_lock.h"
 #include "server/store/store.h"
 
 namespace imprint::backup {
@@ -48,22 +49,20 @@ class BackupWriter {
   static absl::Status RemoveUnfinished(const std::filesystem::path& data_dir);
 
   // ABORTED: another one is being made; FAILED_PRECONDITION: the folder's backups are of another
-  // store; CANCELLED soon after `cancelled` gives true. After an error nothing of it counts, and
-  // what was copied is taken up by the next one.
+  // store; CANCELLED soon after `cancelled` gives true, at the latest when the file that is copied
+  // is. After an error nothing of it counts, and what was copied is taken up by the next one.
   absl::StatusOr<Backup> Create(const std::function<bool()>& cancelled) ABSL_LOCKS_EXCLUDED(mutex_);
 
   absl::StatusOr<std::vector<Backup>> List() const;
 
-  // When the newest was made, in Unix seconds; 0: there is none, as far as is known.
+  // When the newest of this store was made, in Unix seconds; 0: there is none, as far as is known.
   int64_t last_success_seconds() const { return last_success_seconds_.load(); }
 
   // Its files leave the disk, but for those that other backups have too. NOT_FOUND; ABORTED: one is
-  // being made.
+  // being made, or somebody reads.
   absl::Status Delete(int64_t id) ABSL_LOCKS_EXCLUDED(mutex_);
 
  private:
-  class FolderLock;
-
   BackupWriter(const BackupWriterOptions& options, store::Store* store, AtRest at_rest,
                std::unique_ptr<FolderLock> lock);
 
@@ -75,6 +74,10 @@ class BackupWriter {
   // Keeps the files in `staging`, but for the store's.
   absl::StatusOr<std::vector<BackupFile>> KeepFiles(const std::filesystem::path& staging,
                                                     const std::function<bool()>& cancelled) const;
+  // Remembers when the newest of this store that can be restored was made.
+  absl::Status NoteNewest(const std::vector<Backup>& backups);
+  // Deletes what is older than `keep`. ABORTED: somebody reads; the next backup makes up for it.
+  absl::Status Tidy(store::BackupEngine& engine) const;
   absl::Status DeleteOld(store::BackupEngine& engine) const;
   absl::Status RemoveUnusedBlobs(const store::BackupEngine& engine) const;
 

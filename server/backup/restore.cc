@@ -14,6 +14,7 @@
 #include "common/list_directory.h"
 #include "common/status_macros.h"
 #include "server/backup/blobs.h"
+#include "server/backup/folder_lock.h"
 
 namespace imprint::backup {
 namespace {
@@ -44,6 +45,7 @@ absl::Status CheckNotHalfRestored(const fs::path& data_dir) {
 }
 
 absl::StatusOr<Backup> RestoreBackup(const fs::path& folder, int64_t id, const fs::path& data_dir) {
+  IMPRINT_ASSIGN_OR_RETURN(const std::unique_ptr<FolderLock> lock, FolderLock::ToRead(folder));
   IMPRINT_ASSIGN_OR_RETURN(
       const std::unique_ptr<store::BackupEngine> engine,
       store::BackupEngine::Open(StorePart(folder), store::BackupEngine::Access::kReadOnly));

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "absl/memory/memory.h"
+#include "absl/time/time.h"
 #include "common/failpoint.h"
 #include "common/status_macros.h"
 #include "server/store/database.h"
@@ -86,11 +87,21 @@ absl::Status Store::Purge(std::atomic<bool>* cancelled) {
   return purged;
 }
 
-std::unique_ptr<PurgeHold> Store::HoldPurges() {
-  absl::MutexLock lock(&purge_mutex_);
-  ++purge_holds_;  // first, so that no other purge begins
-  purge_mutex_.Await(absl::Condition(+[](bool* purging) { return !*purging; }, &purging_));
-  return absl::WrapUnique(new PurgeHold(this));
+absl::StatusOr<std::unique_ptr<PurgeHold>> Store::HoldPurges(
+    const std::function<bool()>& cancelled) {
+  constexpr absl::Duration kLook = absl::Milliseconds(50);
+  auto hold = absl::WrapUnique(new PurgeHold(this));
+  {
+    absl::MutexLock lock(&purge_mutex_);
+    ++purge_holds_;  // first, so that no other purge begins
+  }
+  const auto no_purge = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(purge_mutex_) { return !purging_; };
+  while (!cancelled()) {
+    const bool held = purge_mutex_.LockWhenWithTimeout(absl::Condition(&no_purge), kLook);
+    purge_mutex_.Unlock();
+    if (held) return hold;
+  }
+  return absl::CancelledError("stopped while what was forgotten left the files of the store");
 }
 
 PurgeHold::~PurgeHold() {

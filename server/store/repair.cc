@@ -588,4 +588,9 @@ absl::StatusOr<RepairReport> RepairStore(const RepairOptions& options) {
   return report;
 }
 
+absl::Status RemoveUnfinishedRepair(const fs::path& path) {
+  IMPRINT_RETURN_IF_ERROR(RemoveTree(Beside(path, kScratch)));
+  return RemoveTree(Beside(path, kRepaired));
+}
+
 }  // namespace imprint::store

@@ -53,6 +53,10 @@ struct RepairReport {
 // RESOURCE_EXHAUSTED: no room for a second store beside it; DATA_LOSS: nothing can be read at all.
 absl::StatusOr<RepairReport> RepairStore(const RepairOptions& options);
 
+// Removes what a repair that was cut short left beside the store at `path`: it may hold what was
+// forgotten. For who has the store open, so that no repair is under way.
+absl::Status RemoveUnfinishedRepair(const std::filesystem::path& path);
+
 }  // namespace imprint::store
 
 #endif  // IMPRINT_SERVER_STORE_REPAIR_H_

@@ -202,8 +202,9 @@ class Store {
   // then. Used by one thread at a time.
   absl::Status Purge(std::atomic<bool>* cancelled)
       ABSL_LOCKS_EXCLUDED(transaction_mutex_, purge_mutex_);
-  // Waits for the end of a purge that is under way.
-  std::unique_ptr<PurgeHold> HoldPurges() ABSL_LOCKS_EXCLUDED(purge_mutex_);
+  // Waits for the end of a purge that is under way. CANCELLED soon after `cancelled` gives true.
+  absl::StatusOr<std::unique_ptr<PurgeHold>> HoldPurges(const std::function<bool()>& cancelled)
+      ABSL_LOCKS_EXCLUDED(purge_mutex_);
 
   // Makes a database in the folder `to`, on the same file system, out of links to this one's
   // files: the store as it is at one moment of the call. Under a PurgeHold, which is kept until

@@ -16,9 +16,12 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/notification.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
 #include "common/file_util.h"
 #include "server/backup/backup_folder.h"
 #include "server/backup/backup_writer.h"
+#include "server/backup/folder_lock.h"
 #include "server/backup/restore.h"
 #include "server/store/store.h"
 #include "tests/testing/status_matchers.h"
@@ -228,6 +231,57 @@ TEST_F(BackupTest, OldOnesAreDeletedWithWhatOnlyTheyHave) {
   EXPECT_THAT(writer_->Delete(2), IsError(absl::StatusCode::kNotFound, HasSubstr("there are 3")));
 }
 
+// RocksDB: a reader must not be open while backups are deleted.
+TEST_F(BackupTest, NothingIsDeletedBelowAReader) {
+  IMPRINT_ASSERT_OK(OpenWriter(/*keep=*/1));
+  Create();
+  {
+    IMPRINT_ASSERT_OK_AND_ASSIGN(const auto reader, FolderLock::ToRead(folder_));
+    ASSERT_NE(reader, nullptr);
+    Create();
+    EXPECT_THAT(Ids(), ElementsAre(1, 2));
+    EXPECT_THAT(writer_->Delete(1), IsError(absl::StatusCode::kAborted, HasSubstr("reads")));
+  }
+  Create();
+  EXPECT_THAT(Ids(), ElementsAre(3));
+}
+
+TEST_F(BackupTest, AReaderWaitsForADeletion) {
+  Create();
+  IMPRINT_ASSERT_OK_AND_ASSIGN(auto deletion, FolderLock::ToDelete(folder_));
+  std::atomic<bool> over = false;
+  std::thread reader([&] {
+    IMPRINT_EXPECT_OK(ListBackups(folder_));
+    EXPECT_TRUE(over.load());
+  });
+  absl::SleepFor(absl::Milliseconds(50));
+  over = true;
+  deletion = nullptr;
+  reader.join();
+}
+
+TEST_F(BackupTest, AFolderThatNoServerWritesNeedsNoFileToBeRead) {
+  Create();
+  writer_.reset();
+  fs::remove(folder_ / "READERS");
+  IMPRINT_EXPECT_OK(VerifyBackup(folder_, 1));
+  IMPRINT_EXPECT_OK(RestoreBackup(folder_, 1, dir_ / "restored").status());
+  EXPECT_FALSE(fs::exists(folder_ / "READERS"));
+}
+
+TEST_F(BackupTest, TheNewestIsThatOfThisStoreWhichIsThere) {
+  Create();
+  EXPECT_GT(writer_->last_success_seconds(), 0);
+  IMPRINT_ASSERT_OK(OpenWriter());
+  EXPECT_GT(writer_->last_success_seconds(), 0);
+  IMPRINT_ASSERT_OK(writer_->Delete(1));
+  EXPECT_EQ(writer_->last_success_seconds(), 0);
+  Create();
+  IMPRINT_ASSERT_OK(Open(dir_ / "another"));
+  IMPRINT_ASSERT_OK(OpenWriter());
+  EXPECT_EQ(writer_->last_success_seconds(), 0);
+}
+
 TEST_F(BackupTest, OneIsMadeAtATime) {
   PutVersion(1, "weights");
   Create();
@@ -357,7 +411,7 @@ TEST_F(BackupTest, NothingIsPurgedUntilTheLinksAreGone) {
   }));
   std::atomic<bool> cancelled = false;
   {
-    const auto hold = store_->HoldPurges();
+    IMPRINT_ASSERT_OK_AND_ASSIGN(const auto hold, store_->HoldPurges(Never));
     IMPRINT_ASSERT_OK(store_->Purge(&cancelled));
     EXPECT_THAT(store_->ListPurges()->sequences, ElementsAre(sequence));
   }

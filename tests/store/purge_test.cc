@@ -129,6 +129,14 @@ TEST_F(PurgeTest, InterruptedPurgeIsStillDueAlsoAfterReopening) {
   EXPECT_THAT(FilesWith(kSecret), IsEmpty());
 }
 
+TEST_F(PurgeTest, AHoldThatWasGivenUpHoldsNothing) {
+  const int64_t sequence = AddSecret();
+  Forget(sequence);
+  EXPECT_THAT(store_->HoldPurges([] { return true; }), HasCode(absl::StatusCode::kCancelled));
+  IMPRINT_ASSERT_OK(Purge());
+  EXPECT_THAT(store_->ListPurges()->sequences, IsEmpty());
+}
+
 TEST_F(PurgeTest, ManyAtOnce) {
   for (int i = 0; i < 200; ++i) {
     const int64_t sequence = Add(STORED_STATE_READY, i % 2 == 0 ? kSecret : "something else");
