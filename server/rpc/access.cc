@@ -8,15 +8,16 @@ namespace {
 
 constexpr absl::string_view kImprint = "imprint.v1.ImprintService";
 constexpr absl::string_view kAdmin = "imprint.v1.AdminService";
-constexpr bool kAudited = true;
+constexpr Audited kNotAudited = Audited::kNone;
+constexpr Audited kAudited = Audited::kAll;
 constexpr bool kOperatorChooses = true;
 
 constexpr Access kTable[] = {
-    {kImprint, "InjectContext", Scope::kInject},
+    {kImprint, "InjectContext", Scope::kInject, Audited::kSuperseding},
     {kImprint, "Query", Scope::kQuery},
     {kImprint, "Score", Scope::kQuery},
     // Who injects waits for it to be learned.
-    {kImprint, "GetExperience", Scope::kQuery, !kAudited, Scope::kInject},
+    {kImprint, "GetExperience", Scope::kQuery, kNotAudited, Scope::kInject},
     {kImprint, "ListExperiences", Scope::kQuery},
     {kImprint, "ForgetExperience", Scope::kAdmin, kAudited, std::nullopt, kOperatorChooses},
 

@@ -14,12 +14,19 @@
 
 namespace imprint::rpc {
 
+// Which calls of a method are a line of the log: who did what to what, and what came of it.
+enum class Audited {
+  kNone,
+  // Those that have another experience forgotten.
+  kSuperseding,
+  kAll,
+};
+
 struct Access {
   absl::string_view service;  // "imprint.v1.AdminService"
   absl::string_view method;
   Scope scope;
-  // Whether each call is a line of the log: who did what to what, and what came of it.
-  bool audited = false;
+  Audited audited = Audited::kNone;
   // Suffices as well where the state of one experience is all that is asked for: of any, whoever
   // told it, and its labels, request_id and what it supersedes come along.
   std::optional<Scope> state_scope = std::nullopt;

@@ -19,8 +19,10 @@ namespace {
 
 using google::protobuf::FieldDescriptor;
 
+constexpr char kSupersedes[] = "supersedes";
+
 // Fields that hold the name of a thing; the first needs no word before it.
-constexpr const char* kNames[] = {"name", "anchor", "experience", "request_id"};
+constexpr const char* kNames[] = {"name", "anchor", "experience", "request_id", kSupersedes};
 
 // Of all of them together: a caller makes no long lines, whoever it is.
 constexpr size_t kMaxTargetBytes = 500;
@@ -28,6 +30,16 @@ constexpr size_t kMaxTargetBytes = 500;
 // Callers choose them: no line break gets into the log, and no novel.
 std::string Safe(absl::string_view text) {
   return absl::Utf8SafeCEscape(Shortened(text, kMaxFieldBytes));
+}
+
+// Empty where the message has no such field, or it holds no single text.
+std::string TextField(const google::protobuf::Message& message, const char* name) {
+  const FieldDescriptor* field = message.GetDescriptor()->FindFieldByName(name);
+  if (field == nullptr || field->is_repeated() ||
+      field->cpp_type() != FieldDescriptor::CPPTYPE_STRING) {
+    return "";
+  }
+  return message.GetReflection()->GetString(message, field);
 }
 
 std::string LabelKeys(const google::protobuf::Message& request, const FieldDescriptor& labels) {
@@ -46,21 +58,18 @@ std::string LabelKeys(const google::protobuf::Message& request, const FieldDescr
 
 }  // namespace
 
+bool Supersedes(const google::protobuf::Message& request) {
+  return !TextField(request, kSupersedes).empty();
+}
+
 std::string TargetOf(const google::protobuf::Message& request) {
   std::vector<std::string> parts;
-  const google::protobuf::Descriptor& type = *request.GetDescriptor();
   for (const char* name : kNames) {
-    const FieldDescriptor* field = type.FindFieldByName(name);
-    if (field == nullptr || field->is_repeated() ||
-        field->cpp_type() != FieldDescriptor::CPPTYPE_STRING) {
-      continue;
-    }
-    const std::string value = request.GetReflection()->GetString(request, field);
+    const std::string value = TextField(request, name);
     if (value.empty()) continue;
-    const bool is_name = field->name() == kNames[0];
-    parts.push_back(is_name ? Safe(value) : absl::StrCat(name, "=", Safe(value)));
+    parts.push_back(name == kNames[0] ? Safe(value) : absl::StrCat(name, "=", Safe(value)));
   }
-  const FieldDescriptor* labels = type.FindFieldByName("labels");
+  const FieldDescriptor* labels = request.GetDescriptor()->FindFieldByName("labels");
   if (labels != nullptr && labels->is_map()) {
     if (std::string keys = LabelKeys(request, *labels); !keys.empty()) {
       parts.push_back(absl::StrCat("labels=", keys));

@@ -68,10 +68,14 @@ absl::Status UnreadableRequest() {
 
 class CallObserver final : public grpc::experimental::Interceptor {
  public:
-  // `auditor`: null where the call is no administrative act.
-  CallObserver(std::string method, const grpc::ServerContextBase* context, const Guard* auditor,
-               metrics::RpcMetrics* metrics)
-      : method_(std::move(method)), context_(*context), auditor_(auditor), metrics_(metrics) {}
+  // `auditor`: null where no call of the method is a line.
+  CallObserver(std::string method, Audited audited, const grpc::ServerContextBase* context,
+               const Guard* auditor, metrics::RpcMetrics* metrics)
+      : method_(std::move(method)),
+        context_(*context),
+        auditor_(auditor),
+        metrics_(metrics),
+        is_act_(audited == Audited::kAll) {}
 
   void Intercept(grpc::experimental::InterceptorBatchMethods* methods) override {
     if (methods->QueryInterceptionHookPoint(InterceptionHookPoints::POST_RECV_INITIAL_METADATA)) {
@@ -85,7 +89,10 @@ class CallObserver final : public grpc::experimental::Interceptor {
       // Null where it could not be parsed.
       const auto* request =
           static_cast<const google::protobuf::Message*>(methods->GetRecvMessage());
-      if (request != nullptr) target_ = TargetOf(*request);
+      if (request != nullptr) {
+        is_act_ |= Supersedes(*request);
+        if (is_act_) target_ = TargetOf(*request);
+      }
     }
     if (methods->QueryInterceptionHookPoint(InterceptionHookPoints::PRE_SEND_INITIAL_METADATA) &&
         !request_id_.empty()) {
@@ -121,7 +128,7 @@ class CallObserver final : public grpc::experimental::Interceptor {
     if (metrics_ != nullptr) metrics_->record(method_, name, seconds);
     // Nobody in particular did nothing: imprint_auth_refused_total counts it, and a caller without
     // a token does not fill the log.
-    if (auditor_ != nullptr && code != grpc::StatusCode::UNAUTHENTICATED) {
+    if (is_act_ && auditor_ != nullptr && code != grpc::StatusCode::UNAUTHENTICATED) {
       Audit(caller_, context_.peer(), method_, target_, name, request_id_);
     }
     if (!spdlog::should_log(spdlog::level::debug)) return;
@@ -138,7 +145,8 @@ class CallObserver final : public grpc::experimental::Interceptor {
   const absl::Time start_ = absl::Now();
   std::string request_id_;
   std::string trace_id_;
-  // Of an administrative act.
+  // Of an act.
+  bool is_act_;
   std::string caller_;
   std::string target_;
 };
@@ -154,7 +162,7 @@ CallObserverFactory::CallObserverFactory(
       const std::string& method = service->method(i)->name();
       const Access* access = FindAccess(service->full_name(), method);
       methods_[absl::StrCat("/", service->full_name(), "/", method)] = {
-          .name = method, .audited = access != nullptr && access->audited};
+          .name = method, .audited = access == nullptr ? Audited::kNone : access->audited};
       if (metrics_ != nullptr) metrics_->declare(method);
     }
   }
@@ -164,8 +172,9 @@ grpc::experimental::Interceptor* CallObserverFactory::CreateServerInterceptor(
     grpc::experimental::ServerRpcInfo* info) {
   const auto method = methods_.find(info->method());
   if (method == methods_.end()) return nullptr;
-  return new CallObserver(method->second.name, info->server_context(),
-                          method->second.audited ? guard_ : nullptr, metrics_);
+  const Audited audited = method->second.audited;
+  return new CallObserver(method->second.name, audited, info->server_context(),
+                          audited == Audited::kNone ? nullptr : guard_, metrics_);
 }
 
 void CaptureProtobufLog() { google::protobuf::SetLogHandler(LogFromProtobuf); }

@@ -13,6 +13,7 @@
 #include "google/protobuf/descriptor.h"
 #include "grpcpp/support/server_interceptor.h"
 #include "server/metrics/metrics.h"
+#include "server/rpc/access.h"
 #include "server/rpc/guard.h"
 
 namespace imprint::rpc {
@@ -25,8 +26,8 @@ namespace imprint::rpc {
 // (or one made up), which it gets back as initial metadata, and the trace id of its traceparent.
 class CallObserverFactory final : public grpc::experimental::ServerInterceptorFactoryInterface {
  public:
-  // Calls that change something are a line at info as well, also where the caller may not
-  // (audit.h); not where nobody knows who calls (UNAUTHENTICATED).
+  // Calls that change something (access.h) are a line at info as well, also where the caller may
+  // not (audit.h); not where nobody knows who calls (UNAUTHENTICATED).
   //
   // Of these services only: a method that somebody made up is no label of a metric, and is
   // rightly UNIMPLEMENTED; health checks and reflection would drown the rest. `guard` and
@@ -40,7 +41,7 @@ class CallObserverFactory final : public grpc::experimental::ServerInterceptorFa
  private:
   struct Method {
     std::string name;
-    bool audited = false;
+    Audited audited = Audited::kNone;
   };
 
   const Guard* const guard_;

@@ -101,6 +101,13 @@ def test_an_admin_act_is_a_line_of_the_log(guarded):
     secret = "The marmalade of Hollin Quay is blue."
     with secure.stubs(guarded.ports["listen"], guarded.tokens["inject"]) as (imprint, _):
         inject(imprint, secret)
+        superseding = harness.imprint_service_pb2.InjectContextRequest(
+            content=harness.experience_pb2.ExperienceContent(text=secret),
+            request_id="again",
+            supersedes="experiences/88",
+        )
+        with pytest.raises(grpc.RpcError):
+            imprint.InjectContext(superseding, timeout=60)
     with secure.stubs(guarded.ports["admin_listen"], guarded.tokens["admin"]) as (_, admin):
         pause(admin)
         name = harness.admin_service_pb2.RollbackVersionRequest(name="versions/77")
@@ -112,9 +119,12 @@ def test_an_admin_act_is_a_line_of_the_log(guarded):
     def acts():
         lines = (json.loads(line) for line in guarded.log().splitlines())
         found = [line for line in lines if line["message"] == "admin act"]
-        return found if len(found) >= 3 else None
+        return found if len(found) >= 4 else None
 
-    paused, rolled_back, denied = wait_until("three lines", acts)[:3]
+    superseding, paused, rolled_back, denied = wait_until("four lines", acts)[:4]
+    assert (superseding["caller"], superseding["method"]) == ("inject", "InjectContext")
+    assert superseding["target"] == "request_id=again supersedes=experiences/88"
+    assert superseding["code"] == "NOT_FOUND"
     assert (paused["caller"], paused["method"], paused["code"]) == ("admin", "PauseUpdates", "OK")
     assert (rolled_back["target"], rolled_back["code"]) == ("versions/77", "NOT_FOUND")
     assert (denied["caller"], denied["code"]) == ("query", "PERMISSION_DENIED")

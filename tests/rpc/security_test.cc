@@ -363,5 +363,15 @@ TEST(TargetOf, NamesThingsAndSaysNothingElse) {
   EXPECT_EQ(TargetOf(v1::PauseUpdatesRequest()), "");
 }
 
+TEST(Supersedes, AnInjectThatHasAnotherForgotten) {
+  v1::InjectContextRequest inject;
+  inject.mutable_content()->set_text("Ada lives in Oslo.");
+  EXPECT_FALSE(Supersedes(inject));
+  inject.set_supersedes("experiences/7");
+  EXPECT_TRUE(Supersedes(inject));
+  EXPECT_EQ(TargetOf(inject), "supersedes=experiences/7");
+  EXPECT_FALSE(Supersedes(v1::PauseUpdatesRequest()));
+}
+
 }  // namespace
 }  // namespace imprint::rpc
