@@ -44,6 +44,9 @@ function(imprint_executable name)
   # protobuf comes first: libtorch_cpu exports a few weak symbols over
   # google::protobuf types, and the first library that has one wins.
   target_link_libraries(${name} PRIVATE protobuf::libprotobuf gRPC::grpc ${arg_DEPS})
+  if(IMPRINT_SANITIZE MATCHES "thread")
+    target_sources(${name} PRIVATE ${CMAKE_SOURCE_DIR}/tests/testing/tsan_mutex.cc)
+  endif()
   if(arg_TORCH)
     imprint_use_torch(${name})
   endif()
