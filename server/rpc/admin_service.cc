@@ -116,6 +116,8 @@ absl::Status ChangeJob(const ServiceDeps& deps, const std::string& name,
 }
 
 absl::Status RunUpdate(const ServiceDeps& deps, v1::RunUpdateResponse* response) {
+  // What a commit integrated just now is told by the store already, and waits no more.
+  IMPRINT_RETURN_IF_ERROR(deps.log->Refresh());
   IMPRINT_ASSIGN_OR_RETURN(int64_t last, deps.updater->RunNow());
   response->set_last_sequence(last);
   int64_t waiting = deps.log->CountQueued(last);

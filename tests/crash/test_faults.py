@@ -45,3 +45,16 @@ def test_the_file_that_tries_the_disk_out_does_not_outlive_a_crash(tmp_path):
     with tester.Server(tmp_path) as server:
         assert server.listens()
         assert not left.exists()
+
+
+def test_what_was_just_learned_does_not_wait(tmp_path):
+    """The commit shows before what waits is counted anew."""
+    server = tester.Server(tmp_path, "commit.after=delay:1500@1")
+    with server:
+        assert server.listens()
+        name = server.inject("The ferry of Olm is steered by Ada Brenn.").name
+        server.wait_state(name, State.EXPERIENCE_STATE_READY)
+        server.run_update()
+        server.wait_state(name, State.EXPERIENCE_STATE_INTEGRATED)
+
+        assert server.run_update().waiting == 0
