@@ -105,11 +105,15 @@ TEST_F(AppendTest, RepetitionsAreKnownAfterARestart) {
 TEST_F(AppendTest, ConcurrentRepetitionsBecomeOneExperience) {
   std::vector<std::future<AppendResult>> same;
   std::vector<std::future<AppendResult>> other;
-  IMPRINT_ASSERT_OK(Append(*log_, MakeRecord("first of all")));
+  // While the first one is answered nothing is written: those behind it are written together.
+  absl::Notification all_there;
+  log_->Append(MakeRecord("first of all"),
+               [&all_there](const AppendResult&) { all_there.WaitForNotification(); });
   for (int i = 0; i < 200; ++i) {
     same.push_back(BeginAppend(*log_, MakeRecord("body", "r1")));
     other.push_back(BeginAppend(*log_, MakeRecord("another body", "r1")));
   }
+  all_there.Notify();
   for (auto& append : same) {
     IMPRINT_ASSERT_OK_AND_ASSIGN(store::ExperienceRecord record, append.get());
     EXPECT_EQ(record.sequence(), 2);

@@ -201,7 +201,7 @@ def test_sigterm_ends_what_takes_too_long(folder):
 
 def test_second_signal_leaves_at_once(folder):
     with Server(folder, drain_deadline="10m") as server:
-        # A stream that nobody reads to its end keeps the drain waiting.
+        # Answers of many thousand tokens keep the drain waiting.
         streams = [
             server.start_query("Go on.", max_tokens=900, temperature=2, seed=i) for i in range(24)
         ]
@@ -210,7 +210,7 @@ def test_second_signal_leaves_at_once(folder):
         server.process.send_signal(signal.SIGTERM)
         harness.wait_until("the drain", lambda: "draining" in server.log())
         server.process.send_signal(signal.SIGTERM)
-        assert server.process.wait(60) in (-signal.SIGTERM, 0)
+        assert server.process.wait(60) == -signal.SIGTERM
 
 
 def test_health_goes_first_in_a_drain(folder):

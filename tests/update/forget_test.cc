@@ -330,6 +330,24 @@ TEST_F(ForgetTest, WhatIsForgottenAtTheLastMomentIsNotCommitted) {
   EXPECT_THAT(versions().Contained(), ElementsAre(sequences[1]));
 }
 
+// The version that the job goes on from holds it.
+TEST_F(ForgetTest, WhatIsForgottenAtTheLastMomentIsNotCarriedOn) {
+  Start();
+  const int64_t earlier = Learn(1)[0];
+  const int64_t later = server_->Inject(1)[0];
+  bool forgotten = false;
+  server_->on_job = [&](const store::JobRecord& job) {
+    if (job.state() != store::STORED_JOB_STATE_PUBLISHING || forgotten) return;
+    forgotten = true;
+    IMPRINT_EXPECT_OK(server_->log_->Forget({earlier}, "", [](int64_t) { return false; }));
+  };
+  RunNow();
+
+  ASSERT_TRUE(server_->AwaitState(2, kCommitted));
+  EXPECT_EQ(server_->Jobs()[1].attempt(), 2);
+  EXPECT_THAT(versions().ContainedIn(server_->Jobs()[1].version()).value(), ElementsAre(later));
+}
+
 TEST_F(ForgetTest, ExpiredOneIsForgottenAlsoAfterARestart) {
   clock_ = &fake_clock_;
   Open();

@@ -250,6 +250,31 @@ TEST_F(UpdaterFailureTest, TrainingOutOfMemoryIsTriedThreeTimes) {
   EXPECT_EQ(server_->StateOf(sequence), store::STORED_STATE_QUARANTINED);
 }
 
+// The memory is enough for one experience, and not for two.
+TEST_F(UpdaterFailureTest, TrainingOutOfMemoryIsTriedInHalves) {
+  server_->train_ = [this](
+                        const model::Adapter* start, const DistillInput& input,
+                        const std::function<void(const DistillProgress&)>& progress,
+                        const std::function<bool()>& cancelled) -> absl::StatusOr<DistillResult> {
+    constexpr size_t kSentencesOfOne = 2;
+    if (input.targets.size() > kSentencesOfOne) {
+      return absl::ResourceExhaustedError("out of memory");
+    }
+    return learner().Train(start, input, progress, cancelled);
+  };
+  Start();
+  const std::vector<int64_t> sequences = server_->Inject(2);
+
+  RunNow();
+
+  ASSERT_TRUE(server_->AwaitState(3, kCommitted));
+  EXPECT_EQ(server_->Jobs()[0].state(), kFailed);
+  EXPECT_EQ(server_->Jobs()[0].attempt(), 3);
+  for (const int64_t sequence : sequences) {
+    EXPECT_EQ(server_->StateOf(sequence), store::STORED_STATE_INTEGRATED) << sequence;
+  }
+}
+
 TEST_F(UpdaterFailureTest, EngineThatIsGoneIsNobodysFault) {
   Start();
   const int64_t sequence = server_->Inject(1)[0];

@@ -3,15 +3,74 @@
 
 // What the version manager does when disk and files fail.
 
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
+#include <cstdio>
 #include <fstream>
 #include <functional>
 
+#include "absl/strings/str_cat.h"
 #include "tests/version/version_fixture.h"
+
+namespace imprint::version {
+namespace {
+
+// What this thread asks of the disk while it lives, in order: "sync FILE" and "rename FROM TO", the
+// paths below `folder`. What is not synced can be lost with the power, and no test can have that.
+class DiskOrder {
+ public:
+  explicit DiskOrder(const std::filesystem::path& folder)
+      : folder_(std::filesystem::canonical(folder)) {
+    watching_ = this;
+  }
+  ~DiskOrder() { watching_ = nullptr; }
+  DiskOrder(const DiskOrder&) = delete;
+  DiskOrder& operator=(const DiskOrder&) = delete;
+
+  const std::vector<std::string>& seen() const { return seen_; }
+
+  static void NoteSync(int fd) {
+    if (watching_ == nullptr) return;
+    const auto path = std::filesystem::read_symlink(absl::StrCat("/proc/self/fd/", fd));
+    watching_->seen_.push_back(absl::StrCat("sync ", watching_->Name(path)));
+  }
+  static void NoteRename(const char* from, const char* to) {
+    if (watching_ == nullptr) return;
+    watching_->seen_.push_back(
+        absl::StrCat("rename ", watching_->Name(from), " ", watching_->Name(to)));
+  }
+
+ private:
+  std::string Name(const std::filesystem::path& path) const {
+    return std::filesystem::weakly_canonical(path).lexically_relative(folder_).string();
+  }
+
+  static thread_local DiskOrder* watching_;
+
+  const std::filesystem::path folder_;
+  std::vector<std::string> seen_;
+};
+
+thread_local DiskOrder* DiskOrder::watching_ = nullptr;
+
+}  // namespace
+}  // namespace imprint::version
+
+// In the place of the C library's, for the whole program.
+extern "C" int fsync(int fd) {
+  imprint::version::DiskOrder::NoteSync(fd);
+  return static_cast<int>(::syscall(SYS_fsync, fd));
+}
+extern "C" int rename(const char* from, const char* to) noexcept {
+  imprint::version::DiskOrder::NoteRename(from, to);
+  return ::renameat(AT_FDCWD, from, AT_FDCWD, to);
+}
 
 namespace imprint::version {
 namespace {
@@ -213,6 +272,21 @@ TEST_F(VersionDamageTest, FullDiskWhileSavingLeavesNothingBehind) {
   EXPECT_EQ(manager_->current()->number, current);
   IMPRINT_EXPECT_OK(manager_->Save(*candidate));
   IMPRINT_EXPECT_OK(Commit(candidate));
+}
+
+TEST_F(VersionDamageTest, FilesAreOnTheDiskBeforeTheyHaveTheirNames) {
+  Publish();
+  const auto candidate = MakeCandidate();
+
+  const DiskOrder order(options_.directory);
+  IMPRINT_ASSERT_OK(manager_->Save(*candidate));
+
+  EXPECT_THAT(order.seen(),
+              ElementsAre("sync .",  // the folder is made in it
+                          "sync 00000002.tmp/delta-0.safetensors", "sync 00000002.tmp",
+                          "sync 00000002.tmp/manifest.json.tmp",
+                          "rename 00000002.tmp/manifest.json.tmp 00000002.tmp/manifest.json",
+                          "sync 00000002.tmp", "rename 00000002.tmp 00000002", "sync ."));
 }
 
 class FailedCommitTest : public VersionFixture, public ::testing::WithParamInterface<fakes::Fault> {
