@@ -18,6 +18,12 @@
 #include "absl/synchronization/notification.h"
 #include "absl/time/time.h"
 
+// Exported by the runtime, and in no header of it.
+extern "C" {
+void AnnotateIgnoreReadsBegin(const char* file, int line);
+void AnnotateIgnoreReadsEnd(const char* file, int line);
+}
+
 #define IMPRINT_TEXT(x) #x
 #define IMPRINT_TEXT_OF(x) IMPRINT_TEXT(x)
 
@@ -42,110 +48,167 @@ Function RealConst(const char* rest) {
   return Find<Function>("_ZNK", rest);
 }
 
+// A call of the library. Within it the conditions of all who wait are asked, while the lock is held
+// and the sanitizer cannot be told so: what they read is left out.
+class Call {
+ public:
+  explicit Call(const void* acquired) : acquired_(acquired) {
+    AnnotateIgnoreReadsBegin(__FILE__, __LINE__);
+  }
+  ~Call() {
+    AnnotateIgnoreReadsEnd(__FILE__, __LINE__);
+    if (acquired_ != nullptr) __tsan_acquire(const_cast<void*>(acquired_));
+  }
+  Call(const Call&) = delete;
+  Call& operator=(const Call&) = delete;
+
+ private:
+  const void* const acquired_;
+};
+
+// The word that Notification::HasBeenNotified reads in the header; its loads acquire that.
+const void* WordOf(const absl::Notification* notification) {
+  return reinterpret_cast<const char*>(notification) + sizeof(absl::Mutex);
+}
+
 }  // namespace
 
 namespace absl {
 ABSL_NAMESPACE_BEGIN
 
-// Takes the lock.
-#define IMPRINT_LOCKS(method, mangled)                                      \
-  void Mutex::method() {                                                    \
-    static const auto real = Real<void (*)(Mutex*)>("5Mutex" mangled "Ev"); \
-    real(this);                                                             \
-    __tsan_acquire(this);                                                   \
-  }
-#define IMPRINT_TRIES(method, mangled)                                      \
-  bool Mutex::method() {                                                    \
-    static const auto real = Real<bool (*)(Mutex*)>("5Mutex" mangled "Ev"); \
-    const bool locked = real(this);                                         \
-    if (locked) __tsan_acquire(this);                                       \
-    return locked;                                                          \
-  }
-#define IMPRINT_UNLOCKS(method, mangled)                                    \
-  void Mutex::method() {                                                    \
-    static const auto real = Real<void (*)(Mutex*)>("5Mutex" mangled "Ev"); \
-    __tsan_release(this);                                                   \
-    real(this);                                                             \
-  }
-// What a condition looks at is looked at by whoever holds the lock.
-#define IMPRINT_WHEN(result, method, mangled, parameter, argument, code)           \
-  result Mutex::method(const Condition& condition parameter) {                     \
-    static const auto real = Real<result (*)(Mutex*, const Condition& parameter)>( \
-        "5Mutex" mangled "ERKNS0_9ConditionE" code);                               \
-    __tsan_release(this);                                                          \
-    struct Acquire {                                                               \
-      Mutex* mutex;                                                                \
-      ~Acquire() { __tsan_acquire(mutex); }                                        \
-    } const acquire{this};                                                         \
-    return real(this, condition argument);                                         \
-  }
-#define IMPRINT_COMMA ,
+void Mutex::Lock() {
+  static const auto real = Real<void (*)(Mutex*)>("5Mutex4LockEv");
+  const Call call(this);
+  real(this);
+}
 
-IMPRINT_LOCKS(Lock, "4Lock")
-IMPRINT_LOCKS(ReaderLock, "10ReaderLock")
-IMPRINT_TRIES(TryLock, "7TryLock")
-IMPRINT_TRIES(ReaderTryLock, "13ReaderTryLock")
-IMPRINT_UNLOCKS(Unlock, "6Unlock")
-IMPRINT_UNLOCKS(ReaderUnlock, "12ReaderUnlock")
-IMPRINT_WHEN(void, Await, "5Await", , , "")
-IMPRINT_WHEN(void, LockWhen, "8LockWhen", , , "")
-IMPRINT_WHEN(void, ReaderLockWhen, "14ReaderLockWhen", , , "")
-IMPRINT_WHEN(bool, AwaitWithTimeout, "16AwaitWithTimeout", IMPRINT_COMMA Duration timeout,
-             IMPRINT_COMMA timeout, "NS0_8DurationE")
-IMPRINT_WHEN(bool, AwaitWithDeadline, "17AwaitWithDeadline", IMPRINT_COMMA Time deadline,
-             IMPRINT_COMMA deadline, "NS0_4TimeE")
-IMPRINT_WHEN(bool, LockWhenWithTimeout, "19LockWhenWithTimeout", IMPRINT_COMMA Duration timeout,
-             IMPRINT_COMMA timeout, "NS0_8DurationE")
-IMPRINT_WHEN(bool, LockWhenWithDeadline, "20LockWhenWithDeadline", IMPRINT_COMMA Time deadline,
-             IMPRINT_COMMA deadline, "NS0_4TimeE")
+void Mutex::ReaderLock() {
+  static const auto real = Real<void (*)(Mutex*)>("5Mutex10ReaderLockEv");
+  const Call call(this);
+  real(this);
+}
+
+bool Mutex::TryLock() {
+  static const auto real = Real<bool (*)(Mutex*)>("5Mutex7TryLockEv");
+  const bool locked = real(this);
+  if (locked) __tsan_acquire(this);
+  return locked;
+}
+
+bool Mutex::ReaderTryLock() {
+  static const auto real = Real<bool (*)(Mutex*)>("5Mutex13ReaderTryLockEv");
+  const bool locked = real(this);
+  if (locked) __tsan_acquire(this);
+  return locked;
+}
+
+void Mutex::Unlock() {
+  static const auto real = Real<void (*)(Mutex*)>("5Mutex6UnlockEv");
+  __tsan_release(this);
+  const Call call(nullptr);
+  real(this);
+}
+
+void Mutex::ReaderUnlock() {
+  static const auto real = Real<void (*)(Mutex*)>("5Mutex12ReaderUnlockEv");
+  __tsan_release(this);
+  const Call call(nullptr);
+  real(this);
+}
+
+void Mutex::Await(const Condition& condition) {
+  static const auto real =
+      Real<void (*)(Mutex*, const Condition&)>("5Mutex5AwaitERKNS0_9ConditionE");
+  __tsan_release(this);
+  const Call call(this);
+  real(this, condition);
+}
+
+bool Mutex::AwaitWithTimeout(const Condition& condition, Duration timeout) {
+  static const auto real = Real<bool (*)(Mutex*, const Condition&, Duration)>(
+      "5Mutex16AwaitWithTimeoutERKNS0_9ConditionENS0_8DurationE");
+  __tsan_release(this);
+  const Call call(this);
+  return real(this, condition, timeout);
+}
+
+bool Mutex::AwaitWithDeadline(const Condition& condition, Time deadline) {
+  static const auto real = Real<bool (*)(Mutex*, const Condition&, Time)>(
+      "5Mutex17AwaitWithDeadlineERKNS0_9ConditionENS0_4TimeE");
+  __tsan_release(this);
+  const Call call(this);
+  return real(this, condition, deadline);
+}
+
+void Mutex::LockWhen(const Condition& condition) {
+  static const auto real =
+      Real<void (*)(Mutex*, const Condition&)>("5Mutex8LockWhenERKNS0_9ConditionE");
+  const Call call(this);
+  real(this, condition);
+}
+
+void Mutex::ReaderLockWhen(const Condition& condition) {
+  static const auto real =
+      Real<void (*)(Mutex*, const Condition&)>("5Mutex14ReaderLockWhenERKNS0_9ConditionE");
+  const Call call(this);
+  real(this, condition);
+}
+
+bool Mutex::LockWhenWithTimeout(const Condition& condition, Duration timeout) {
+  static const auto real = Real<bool (*)(Mutex*, const Condition&, Duration)>(
+      "5Mutex19LockWhenWithTimeoutERKNS0_9ConditionENS0_8DurationE");
+  const Call call(this);
+  return real(this, condition, timeout);
+}
+
+bool Mutex::LockWhenWithDeadline(const Condition& condition, Time deadline) {
+  static const auto real = Real<bool (*)(Mutex*, const Condition&, Time)>(
+      "5Mutex20LockWhenWithDeadlineERKNS0_9ConditionENS0_4TimeE");
+  const Call call(this);
+  return real(this, condition, deadline);
+}
 
 void CondVar::Wait(Mutex* mutex) {
   static const auto real = Real<void (*)(CondVar*, Mutex*)>("7CondVar4WaitEPNS0_5MutexE");
   __tsan_release(mutex);
+  const Call call(mutex);
   real(this, mutex);
-  __tsan_acquire(mutex);
 }
 
 bool CondVar::WaitWithTimeout(Mutex* mutex, Duration timeout) {
   static const auto real = Real<bool (*)(CondVar*, Mutex*, Duration)>(
       "7CondVar15WaitWithTimeoutEPNS0_5MutexENS0_8DurationE");
   __tsan_release(mutex);
-  const bool timed_out = real(this, mutex, timeout);
-  __tsan_acquire(mutex);
-  return timed_out;
+  const Call call(mutex);
+  return real(this, mutex, timeout);
 }
 
 bool CondVar::WaitWithDeadline(Mutex* mutex, Time deadline) {
   static const auto real =
       Real<bool (*)(CondVar*, Mutex*, Time)>("7CondVar16WaitWithDeadlineEPNS0_5MutexENS0_4TimeE");
   __tsan_release(mutex);
-  const bool timed_out = real(this, mutex, deadline);
-  __tsan_acquire(mutex);
-  return timed_out;
+  const Call call(mutex);
+  return real(this, mutex, deadline);
 }
 
-// HasBeenNotified() reads, in the header, the word behind the mutex; its loads acquire that.
 void Notification::Notify() {
   static const auto real = Real<void (*)(Notification*)>("12Notification6NotifyEv");
-  __tsan_release(reinterpret_cast<char*>(this) + sizeof(Mutex));
+  __tsan_release(const_cast<void*>(WordOf(this)));
   real(this);
 }
 
 void Notification::WaitForNotification() const {
   static const auto real =
       RealConst<void (*)(const Notification*)>("12Notification19WaitForNotificationEv");
+  const Call call(WordOf(this));
   real(this);
-  __tsan_acquire(reinterpret_cast<char*>(const_cast<Notification*>(this)) + sizeof(Mutex));
 }
 
 bool Notification::WaitForNotificationWithTimeout(Duration timeout) const {
   static const auto real = RealConst<bool (*)(const Notification*, Duration)>(
       "12Notification30WaitForNotificationWithTimeoutENS0_8DurationE");
-  const bool notified = real(this, timeout);
-  if (notified) {
-    __tsan_acquire(reinterpret_cast<char*>(const_cast<Notification*>(this)) + sizeof(Mutex));
-  }
-  return notified;
+  const Call call(WordOf(this));
+  return real(this, timeout);
 }
 
 ABSL_NAMESPACE_END
