@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <variant>
 
 #include "absl/status/status.h"
@@ -12,7 +13,18 @@
 #include "server/logging.h"
 #include "server/options.h"
 #include "server/process.h"
+#include "server/service_manager.h"
 #include "spdlog/spdlog.h"
+
+namespace {
+
+// A service manager that cannot be told ends what it waits for; the log says why.
+void Tell(std::string_view state) {
+  const absl::Status told = imprint::TellServiceManager(state);
+  if (!told.ok()) spdlog::warn("the service manager: {}", std::string(told.message()));
+}
+
+}  // namespace
 
 int main(int argc, char** argv) {
   imprint::TuneLibraries(argv);
@@ -32,7 +44,9 @@ int main(int argc, char** argv) {
     spdlog::critical("cannot start: {}", std::string(status.message()));
     return 1;
   }
+  Tell(imprint::kServiceReady);
   spdlog::info("signal {}", signal.Wait());
+  Tell(imprint::kServiceStopping);
   (*app)->Shutdown();
   return 0;
 }

@@ -257,6 +257,8 @@ void AddUpdateFlags(CLI::App* app, ServerOptions* options) {
                      "... or one has been ready so long");
   update.Add("--update.max_batch", options->scheduler.max_batch, 1, kMaxInt,
              "experiences in one job");
+  update.AddDuration("--update.stuck_after", options->scheduler.stuck_after,
+                     "a job without a step for so long is interrupted and tried again; inf: never");
   update.AddChoice<update::Objective>(
       "--update.objective", options->distiller.objective,
       {{"distill", update::Objective::kDistill}, {"next_token", update::Objective::kNextToken}},
@@ -362,6 +364,9 @@ std::string Contradiction(const ServerOptions& options) {
       return absl::StrCat(flag, ": \"", address, "\" is no address; give HOST:PORT, such as ",
                           "127.0.0.1:50051");
     }
+  }
+  if (options.scheduler.stuck_after <= absl::ZeroDuration()) {
+    return "--update.stuck_after: must be more than 0; inf: never";
   }
   if (const absl::Status remote = generator::CheckRemoteOptions(options.remote); !remote.ok()) {
     return std::string(remote.message());

@@ -28,6 +28,9 @@ struct SchedulerOptions {
   // doubled with each error in a row up to max_backoff.
   absl::Duration min_backoff = absl::Seconds(1);
   absl::Duration max_backoff = absl::Minutes(5);
+  // A job that makes no step for this long is interrupted and tried again (--update.stuck_after).
+  // Infinite: never.
+  absl::Duration stuck_after = absl::Hours(1);
 };
 
 // Pure: which of `ready` (in the log's order) to train now; empty: wait.

@@ -35,7 +35,8 @@ Updater::Updater(const SchedulerOptions& options, const UpdaterDeps& deps)
     : options_(options),
       deps_(deps),
       ledger_(deps.store, deps.log, deps.clock),
-      runner_(deps, &ledger_) {}
+      runner_(deps, &ledger_),
+      watchdog_(options.stuck_after, [this](int64_t job) { InterruptStuck(job); }) {}
 
 absl::StatusOr<std::unique_ptr<Updater>> Updater::Start(const SchedulerOptions& options,
                                                         const UpdaterDeps& deps) {

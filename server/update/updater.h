@@ -65,6 +65,7 @@
 #include "server/update/scheduler.h"
 #include "server/update/updater_deps.h"
 #include "server/update/waker.h"
+#include "server/update/watchdog.h"
 
 namespace imprint::update {
 
@@ -169,6 +170,8 @@ class Updater {
   // The next job; nullopt: none is due for `wait`.
   absl::StatusOr<std::optional<store::JobRecord>> NextJob(absl::Duration& wait);
   absl::Status RunJob(store::JobRecord job);
+  // The job that runs has made no step for long, as the watchdog says.
+  void InterruptStuck(int64_t job) ABSL_LOCKS_EXCLUDED(mutex_);
   // Decides what becomes of a job after a run.
   absl::Status Finish(store::JobRecord& job, const RunResult& result);
   absl::Status CancelJob(store::JobRecord& job);
@@ -257,6 +260,7 @@ class Updater {
   bool sweeping_ ABSL_GUARDED_BY(mutex_) = false;
   int switches_waiting_ ABSL_GUARDED_BY(mutex_) = 0;
   bool cancel_running_ ABSL_GUARDED_BY(mutex_) = false;
+  bool stuck_running_ ABSL_GUARDED_BY(mutex_) = false;
   int64_t run_until_ ABSL_GUARDED_BY(mutex_) = 0;
   std::string stopped_reason_ ABSL_GUARDED_BY(mutex_);
   absl::Duration backoff_ ABSL_GUARDED_BY(mutex_) = absl::ZeroDuration();
@@ -266,6 +270,7 @@ class Updater {
   // PLANNED jobs, which run before anything new is planned.
   std::deque<store::JobRecord> queue_ ABSL_GUARDED_BY(mutex_);
 
+  Watchdog watchdog_;
   std::thread thread_;
 };
 

@@ -169,6 +169,7 @@ std::optional<store::JobRecord> Updater::TakeQueued() {
 void Updater::SetRunning(const store::JobRecord& job) {
   running_ = Running{.job = job, .progress = {}};
   cancel_running_ = false;
+  stuck_running_ = false;
 }
 
 absl::StatusOr<std::optional<store::JobRecord>> Updater::NextJob(absl::Duration& wait) {
@@ -221,11 +222,13 @@ absl::Status Updater::RunJob(store::JobRecord job) {
     deps_.metrics->stopped->Set(0);
   }
   const auto advanced = [this](const store::JobRecord& record) {
+    watchdog_.SignOfLife();
     absl::MutexLock lock(&mutex_);
     running_->job = record;
   };
   int64_t counted_tokens = 0;
   const auto progress = [this, &counted_tokens](const DistillProgress& latest) {
+    watchdog_.SignOfLife();
     if (deps_.metrics != nullptr) {
       deps_.metrics->loss->Set(latest.loss);
       deps_.metrics->trained_tokens->Increment(
@@ -235,11 +238,36 @@ absl::Status Updater::RunJob(store::JobRecord job) {
     absl::MutexLock lock(&mutex_);
     running_->progress = latest;
   };
-  const RunResult result =
+  watchdog_.Watch(job.id());
+  RunResult result =
       runner_.Run(job, *retention_, advanced, progress, [this] { return interrupt_.load(); });
+  watchdog_.Rest();
   deps_.log->SetTraining({});
+  {
+    absl::MutexLock lock(&mutex_);
+    if (stuck_running_ && result.end == RunEnd::kInterrupted) {
+      result.end = RunEnd::kFailedOnce;
+      result.message =
+          absl::StrCat("it made no step for ", absl::FormatDuration(options_.stuck_after),
+                       " (--update.stuck_after): ", result.message);
+    }
+  }
   if (deps_.metrics != nullptr) deps_.metrics->running->Set(0);
   return Finish(job, result);
+}
+
+void Updater::InterruptStuck(int64_t job) {
+  absl::MutexLock lock(&mutex_);
+  if (!running_.has_value() || running_->job.id() != job) return;
+  stuck_running_ = true;
+  interrupt_ = true;
+  stopped_reason_ = absl::StrCat(
+      "jobs/", job, " has made no step for ", absl::FormatDuration(options_.stuck_after),
+      " (--update.stuck_after) in state ", StateName(running_->job.state()),
+      "; it is to end and begin again. If it does not, start the server again: nothing "
+      "that was acknowledged is lost");
+  spdlog::error("{}", stopped_reason_);
+  if (deps_.metrics != nullptr) deps_.metrics->stopped->Set(1);
 }
 
 absl::Status Updater::Finish(store::JobRecord& job, const RunResult& result) {

@@ -74,6 +74,11 @@ def test_imprintd_understands_its_flags(name, tmp_path):
     assert_understood(shlex.split(command.replace("$FLAGS", env["FLAGS"])), tmp_path)
 
 
+def test_it_is_started_when_it_listens():
+    # tests/integration/test_service.py has what the server tells.
+    assert "Type=notify\n" in UNIT
+
+
 def test_it_has_the_time_that_the_drain_takes():
     assert "TimeoutStopSec=90s" in UNIT
     code, text = harness.run_to_end([str(harness.IMPRINTD), "--help"])

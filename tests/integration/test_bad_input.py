@@ -184,3 +184,23 @@ def test_message_larger_than_the_server_receives(shared):
 
 def test_nothing_bad_was_kept(shared):
     assert all(e.content.text == "The server goes on." for e in shared.list())
+
+
+@pytest.mark.parametrize("method", ["ImprintService/InjectContext", "ImprintService/Query"])
+def test_a_caller_that_says_nothing_and_closes_its_half(shared, method):
+    call = shared.channel.stream_stream(f"/imprint.v1.{method}")(iter(()), timeout=60)
+    with pytest.raises(grpc.RpcError) as ended:
+        list(call)
+    assert ended.value.code() in (grpc.StatusCode.INTERNAL, grpc.StatusCode.INVALID_ARGUMENT)
+    shared.status()  # others are served
+
+
+def test_half_closing_early_costs_a_caller_nothing(shared):
+    """The answer still comes to its end."""
+    request = imprint_service_pb2.QueryRequest(messages=[message()], max_tokens=4)
+    call = shared.channel.stream_stream(
+        "/imprint.v1.ImprintService/Query",
+        request_serializer=imprint_service_pb2.QueryRequest.SerializeToString,
+        response_deserializer=imprint_service_pb2.QueryResponse.FromString,
+    )(iter([request]), timeout=60)
+    assert list(call)[-1].HasField("usage")

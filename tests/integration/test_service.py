@@ -3,6 +3,7 @@
 """What surrounds the calls: health, reflection, metrics, deadlines, drain."""
 
 import signal
+import socket
 import time
 
 import grpc
@@ -211,6 +212,20 @@ def test_second_signal_leaves_at_once(folder):
         harness.wait_until("the drain", lambda: "draining" in server.log())
         server.process.send_signal(signal.SIGTERM)
         assert server.process.wait(60) == -signal.SIGTERM
+
+
+def test_the_service_manager_is_told(folder, tmp_path, monkeypatch):
+    """As systemd is with Type=notify."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.settimeout(harness.PATIENCE_SECONDS)
+        manager.bind(str(tmp_path / "notify"))
+        monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
+        with Server(folder) as server:
+            assert manager.recv(100) == b"READY=1"
+            assert server.status().version == 0
+            server.process.send_signal(signal.SIGTERM)
+            assert manager.recv(100) == b"STOPPING=1"
+            assert server.process.wait(harness.PATIENCE_SECONDS) == 0
 
 
 def test_health_goes_first_in_a_drain(folder):

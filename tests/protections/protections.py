@@ -991,6 +991,42 @@ LIFE_CYCLE = [
         ("tests/integration/test_service.py::test_second_signal_leaves_at_once",),
     ),
     Protection(
+        "service-manager",
+        "what comes after it starts before it listens",
+        "telling the service manager",
+        "server/main.cc",
+        "Tell(imprint::kServiceReady);",
+        "",
+        "pytest",
+        ("tests/integration/test_service.py::test_the_service_manager_is_told",),
+    ),
+    Protection(
+        "stuck-job",
+        "a job that makes no step",
+        "its watch",
+        "server/update/updater_loop.cc",
+        "watchdog_.Watch(job.id());",
+        "",
+        "update_test",
+        (
+            "UpdaterFailureTest.AJobThatIsStuckIsInterruptedAndGivenUpAtLast",
+            "UpdaterFailureTest.AStuckJobThatDoesNotEndIsToldOf",
+        ),
+    ),
+    Protection(
+        "stuck-steps",
+        "a long job is taken for one that is stuck",
+        "a step is a sign of life",
+        "server/update/updater_loop.cc",
+        """  const auto progress = [this, &counted_tokens](const DistillProgress& latest) {
+    watchdog_.SignOfLife();
+""",
+        """  const auto progress = [this, &counted_tokens](const DistillProgress& latest) {
+""",
+        "update_test",
+        ("UpdaterFailureTest.AJobThatMakesStepsIsNotStuck",),
+    ),
+    Protection(
         "drain-refuses",
         "requests in a drain",
         "the engine takes none",

@@ -66,6 +66,7 @@ TEST(OptionsTest, BadFlagsAreNamed) {
       {"--no_such_flag=1", "--no_such_flag"},
       {"stray", "stray"},
       {"--threads=abc", "--threads"},
+      {"--update.stuck_after=0s", "--update.stuck_after"},
       {"--threads=-1", "--threads"},
       {"--threads=", "--threads"},
       {"--update.max_age=", "--update.max_age"},

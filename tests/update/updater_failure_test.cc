@@ -275,6 +275,67 @@ TEST_F(UpdaterFailureTest, TrainingOutOfMemoryIsTriedInHalves) {
   }
 }
 
+TEST_F(UpdaterFailureTest, AJobThatIsStuckIsInterruptedAndGivenUpAtLast) {
+  server_->options_.stuck_after = absl::Milliseconds(20);
+  int trainings = 0;
+  server_->train_ = [&trainings](
+                        const model::Adapter*, const DistillInput&, const auto&,
+                        const std::function<bool()>& cancelled) -> absl::StatusOr<DistillResult> {
+    ++trainings;
+    EXPECT_TRUE(Eventually(cancelled));
+    return absl::CancelledError("training was cancelled");
+  };
+  Start();
+  const int64_t sequence = server_->Inject(1)[0];
+
+  RunNow();
+
+  ASSERT_TRUE(server_->AwaitState(1, kFailed));
+  EXPECT_EQ(trainings, 3);
+  EXPECT_THAT(server_->Jobs()[0].state_reason(), HasSubstr("--update.stuck_after"));
+  EXPECT_EQ(server_->StateOf(sequence), store::STORED_STATE_QUARANTINED);
+}
+
+TEST_F(UpdaterFailureTest, AStuckJobThatDoesNotEndIsToldOf) {
+  server_->options_.stuck_after = absl::Milliseconds(20);
+  absl::Notification over;
+  server_->train_ = [&over](const model::Adapter*, const DistillInput&, const auto&,
+                            const auto&) -> absl::StatusOr<DistillResult> {
+    over.WaitForNotification();
+    return absl::CancelledError("training was cancelled");
+  };
+  Start();
+  server_->Inject(1);
+  RunNow();
+
+  ASSERT_TRUE(Eventually([this] { return !updater().stopped_reason().empty(); }));
+
+  EXPECT_THAT(updater().stopped_reason(), HasSubstr("jobs/1 has made no step for 20ms"));
+  EXPECT_THAT(server_->metrics_.Text(), HasSubstr("imprint_updates_stopped 1"));
+  over.Notify();
+}
+
+TEST_F(UpdaterFailureTest, AJobThatMakesStepsIsNotStuck) {
+  constexpr absl::Duration kLimit = absl::Seconds(2);
+  server_->options_.stuck_after = kLimit;
+  server_->train_ = [this](
+                        const model::Adapter* start, const DistillInput& input,
+                        const std::function<void(const DistillProgress&)>& progress,
+                        const std::function<bool()>& cancelled) -> absl::StatusOr<DistillResult> {
+    for (int step = 1; step <= 12; ++step) {
+      absl::SleepFor(kLimit / 8);
+      progress({.step = step, .total_steps = 12});
+    }
+    return learner().Train(start, input, progress, cancelled);
+  };
+  Start();
+  server_->Inject(1);
+  RunNow();
+
+  ASSERT_TRUE(server_->AwaitState(1, kCommitted));
+  EXPECT_EQ(server_->Jobs()[0].attempt(), 1);
+}
+
 TEST_F(UpdaterFailureTest, EngineThatIsGoneIsNobodysFault) {
   Start();
   const int64_t sequence = server_->Inject(1)[0];
