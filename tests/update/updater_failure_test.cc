@@ -316,7 +316,7 @@ TEST_F(UpdaterFailureTest, AStuckJobThatDoesNotEndIsToldOf) {
 }
 
 TEST_F(UpdaterFailureTest, AJobThatMakesStepsIsNotStuck) {
-  constexpr absl::Duration kLimit = absl::Seconds(2);
+  static constexpr absl::Duration kLimit = absl::Seconds(2);
   server_->options_.stuck_after = kLimit;
   server_->train_ = [this](
                         const model::Adapter* start, const DistillInput& input,
