@@ -6,7 +6,7 @@
 // The system's libabsl_synchronization is not instrumented: without this every word that a mutex
 // guards looks like a race. The functions of the library are defined here once more, in the
 // program, where the linker finds them first; each calls the library's own, and says what happens
-// before what. Readers of one lock are ordered too, which hides a race among readers alone.
+// before what: a writer comes after all who had the lock, a reader after writers alone.
 
 #include <dlfcn.h>
 #include <sanitizer/tsan_interface.h>
@@ -48,27 +48,46 @@ Function RealConst(const char* rest) {
   return Find<Function>("_ZNK", rest);
 }
 
+// What writers, and what readers of a mutex have left behind: two places in its word.
+void* Written(const absl::Mutex* mutex) { return const_cast<absl::Mutex*>(mutex); }
+void* Read(const absl::Mutex* mutex) { return static_cast<char*>(Written(mutex)) + 1; }
+
+void BeWriter(const absl::Mutex* mutex) {
+  __tsan_acquire(Written(mutex));
+  __tsan_acquire(Read(mutex));
+}
+// Of a mutex that is had in either way.
+void LetGo(const absl::Mutex* mutex) {
+  __tsan_release(Written(mutex));
+  __tsan_release(Read(mutex));
+}
+
 // A call of the library. Within it the conditions of all who wait are asked, while the lock is held
 // and the sanitizer cannot be told so: what they read is left out.
 class Call {
  public:
-  explicit Call(const void* acquired) : acquired_(acquired) {
-    AnnotateIgnoreReadsBegin(__FILE__, __LINE__);
-  }
-  ~Call() {
-    AnnotateIgnoreReadsEnd(__FILE__, __LINE__);
-    if (acquired_ != nullptr) __tsan_acquire(const_cast<void*>(acquired_));
-  }
+  Call() { AnnotateIgnoreReadsBegin(__FILE__, __LINE__); }
+  ~Call() { AnnotateIgnoreReadsEnd(__FILE__, __LINE__); }
   Call(const Call&) = delete;
   Call& operator=(const Call&) = delete;
+};
+
+// In a scope: the lock is a writer's at its end.
+class BecomesWriter {
+ public:
+  explicit BecomesWriter(const absl::Mutex* mutex) : mutex_(mutex) {}
+  ~BecomesWriter() { BeWriter(mutex_); }
+  BecomesWriter(const BecomesWriter&) = delete;
+  BecomesWriter& operator=(const BecomesWriter&) = delete;
 
  private:
-  const void* const acquired_;
+  const absl::Mutex* const mutex_;
 };
 
 // The word that Notification::HasBeenNotified reads in the header; its loads acquire that.
-const void* WordOf(const absl::Notification* notification) {
-  return reinterpret_cast<const char*>(notification) + sizeof(absl::Mutex);
+void* WordOf(const absl::Notification* notification) {
+  return reinterpret_cast<char*>(const_cast<absl::Notification*>(notification)) +
+         sizeof(absl::Mutex);
 }
 
 }  // namespace
@@ -78,137 +97,154 @@ ABSL_NAMESPACE_BEGIN
 
 void Mutex::Lock() {
   static const auto real = Real<void (*)(Mutex*)>("5Mutex4LockEv");
-  const Call call(this);
+  const BecomesWriter writer(this);
+  const Call call;
   real(this);
 }
 
 void Mutex::ReaderLock() {
   static const auto real = Real<void (*)(Mutex*)>("5Mutex10ReaderLockEv");
-  const Call call(this);
-  real(this);
+  {
+    const Call call;
+    real(this);
+  }
+  __tsan_acquire(Written(this));
 }
 
 bool Mutex::TryLock() {
   static const auto real = Real<bool (*)(Mutex*)>("5Mutex7TryLockEv");
   const bool locked = real(this);
-  if (locked) __tsan_acquire(this);
+  if (locked) BeWriter(this);
   return locked;
 }
 
 bool Mutex::ReaderTryLock() {
   static const auto real = Real<bool (*)(Mutex*)>("5Mutex13ReaderTryLockEv");
   const bool locked = real(this);
-  if (locked) __tsan_acquire(this);
+  if (locked) __tsan_acquire(Written(this));
   return locked;
 }
 
 void Mutex::Unlock() {
   static const auto real = Real<void (*)(Mutex*)>("5Mutex6UnlockEv");
-  __tsan_release(this);
-  const Call call(nullptr);
+  __tsan_release(Written(this));
+  const Call call;
   real(this);
 }
 
 void Mutex::ReaderUnlock() {
   static const auto real = Real<void (*)(Mutex*)>("5Mutex12ReaderUnlockEv");
-  __tsan_release(this);
-  const Call call(nullptr);
+  __tsan_release(Read(this));
+  const Call call;
   real(this);
 }
 
 void Mutex::Await(const Condition& condition) {
   static const auto real =
       Real<void (*)(Mutex*, const Condition&)>("5Mutex5AwaitERKNS0_9ConditionE");
-  __tsan_release(this);
-  const Call call(this);
+  LetGo(this);
+  const BecomesWriter writer(this);
+  const Call call;
   real(this, condition);
 }
 
 bool Mutex::AwaitWithTimeout(const Condition& condition, Duration timeout) {
   static const auto real = Real<bool (*)(Mutex*, const Condition&, Duration)>(
       "5Mutex16AwaitWithTimeoutERKNS0_9ConditionENS0_8DurationE");
-  __tsan_release(this);
-  const Call call(this);
+  LetGo(this);
+  const BecomesWriter writer(this);
+  const Call call;
   return real(this, condition, timeout);
 }
 
 bool Mutex::AwaitWithDeadline(const Condition& condition, Time deadline) {
   static const auto real = Real<bool (*)(Mutex*, const Condition&, Time)>(
       "5Mutex17AwaitWithDeadlineERKNS0_9ConditionENS0_4TimeE");
-  __tsan_release(this);
-  const Call call(this);
+  LetGo(this);
+  const BecomesWriter writer(this);
+  const Call call;
   return real(this, condition, deadline);
 }
 
 void Mutex::LockWhen(const Condition& condition) {
   static const auto real =
       Real<void (*)(Mutex*, const Condition&)>("5Mutex8LockWhenERKNS0_9ConditionE");
-  const Call call(this);
+  const BecomesWriter writer(this);
+  const Call call;
   real(this, condition);
 }
 
 void Mutex::ReaderLockWhen(const Condition& condition) {
   static const auto real =
       Real<void (*)(Mutex*, const Condition&)>("5Mutex14ReaderLockWhenERKNS0_9ConditionE");
-  const Call call(this);
-  real(this, condition);
+  {
+    const Call call;
+    real(this, condition);
+  }
+  __tsan_acquire(Written(this));
 }
 
 bool Mutex::LockWhenWithTimeout(const Condition& condition, Duration timeout) {
   static const auto real = Real<bool (*)(Mutex*, const Condition&, Duration)>(
       "5Mutex19LockWhenWithTimeoutERKNS0_9ConditionENS0_8DurationE");
-  const Call call(this);
+  const BecomesWriter writer(this);
+  const Call call;
   return real(this, condition, timeout);
 }
 
 bool Mutex::LockWhenWithDeadline(const Condition& condition, Time deadline) {
   static const auto real = Real<bool (*)(Mutex*, const Condition&, Time)>(
       "5Mutex20LockWhenWithDeadlineERKNS0_9ConditionENS0_4TimeE");
-  const Call call(this);
+  const BecomesWriter writer(this);
+  const Call call;
   return real(this, condition, deadline);
 }
 
 void CondVar::Wait(Mutex* mutex) {
   static const auto real = Real<void (*)(CondVar*, Mutex*)>("7CondVar4WaitEPNS0_5MutexE");
-  __tsan_release(mutex);
-  const Call call(mutex);
+  LetGo(mutex);
+  const BecomesWriter writer(mutex);
+  const Call call;
   real(this, mutex);
 }
 
 bool CondVar::WaitWithTimeout(Mutex* mutex, Duration timeout) {
   static const auto real = Real<bool (*)(CondVar*, Mutex*, Duration)>(
       "7CondVar15WaitWithTimeoutEPNS0_5MutexENS0_8DurationE");
-  __tsan_release(mutex);
-  const Call call(mutex);
+  LetGo(mutex);
+  const BecomesWriter writer(mutex);
+  const Call call;
   return real(this, mutex, timeout);
 }
 
 bool CondVar::WaitWithDeadline(Mutex* mutex, Time deadline) {
   static const auto real =
       Real<bool (*)(CondVar*, Mutex*, Time)>("7CondVar16WaitWithDeadlineEPNS0_5MutexENS0_4TimeE");
-  __tsan_release(mutex);
-  const Call call(mutex);
+  LetGo(mutex);
+  const BecomesWriter writer(mutex);
+  const Call call;
   return real(this, mutex, deadline);
 }
 
 void Notification::Notify() {
   static const auto real = Real<void (*)(Notification*)>("12Notification6NotifyEv");
-  __tsan_release(const_cast<void*>(WordOf(this)));
+  __tsan_release(WordOf(this));
   real(this);
 }
 
 void Notification::WaitForNotification() const {
   static const auto real =
       RealConst<void (*)(const Notification*)>("12Notification19WaitForNotificationEv");
-  const Call call(WordOf(this));
   real(this);
+  __tsan_acquire(WordOf(this));
 }
 
 bool Notification::WaitForNotificationWithTimeout(Duration timeout) const {
   static const auto real = RealConst<bool (*)(const Notification*, Duration)>(
       "12Notification30WaitForNotificationWithTimeoutENS0_8DurationE");
-  const Call call(WordOf(this));
-  return real(this, timeout);
+  const bool notified = real(this, timeout);
+  if (notified) __tsan_acquire(WordOf(this));
+  return notified;
 }
 
 ABSL_NAMESPACE_END
