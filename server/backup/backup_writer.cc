@@ -72,18 +72,23 @@ absl::StatusOr<std::unique_ptr<BackupWriter>> BackupWriter::Open(const BackupWri
   IMPRINT_RETURN_IF_ERROR(CheckApart(options.folder, options.data_dir));
   IMPRINT_RETURN_IF_ERROR(MakePrivateDirectories(options.folder));
   IMPRINT_ASSIGN_OR_RETURN(std::unique_ptr<FolderLock> lock, FolderLock::ToWrite(options.folder));
-  auto writer =
-      absl::WrapUnique(new BackupWriter(options, store, std::move(at_rest), std::move(lock)));
+  IMPRINT_ASSIGN_OR_RETURN(store::MetaRecord meta, store->GetMeta());
+  auto writer = absl::WrapUnique(
+      new BackupWriter(options, store, std::move(meta), std::move(at_rest), std::move(lock)));
   // What cannot be read is told when the next one is made.
   if (const absl::StatusOr<std::vector<Backup>> backups = writer->List(); backups.ok()) {
-    IMPRINT_RETURN_IF_ERROR(writer->NoteNewest(*backups));
+    writer->NoteNewest(*backups);
   }
   return writer;
 }
 
-BackupWriter::BackupWriter(const BackupWriterOptions& options, store::Store* store, AtRest at_rest,
-                           std::unique_ptr<FolderLock> lock)
-    : options_(options), store_(store), at_rest_(std::move(at_rest)), lock_(std::move(lock)) {}
+BackupWriter::BackupWriter(const BackupWriterOptions& options, store::Store* store,
+                           store::MetaRecord meta, AtRest at_rest, std::unique_ptr<FolderLock> lock)
+    : options_(options),
+      store_(store),
+      meta_(std::move(meta)),
+      at_rest_(std::move(at_rest)),
+      lock_(std::move(lock)) {}
 
 BackupWriter::~BackupWriter() = default;
 
@@ -103,9 +108,8 @@ absl::StatusOr<Backup> BackupWriter::CreateLocked(const std::function<bool()>& c
   IMPRINT_ASSIGN_OR_RETURN(const std::unique_ptr<store::BackupEngine> engine,
                            store::BackupEngine::Open(StorePart(options_.folder),
                                                      store::BackupEngine::Access::kReadWrite));
-  IMPRINT_ASSIGN_OR_RETURN(const store::MetaRecord meta, store_->GetMeta());
   for (const Backup& older : ListBackups(*engine)) {
-    if (older.damage.ok() && !IsOf(older, meta)) {
+    if (older.damage.ok() && !IsOf(older, meta_)) {
       return absl::FailedPreconditionError(
           absl::StrCat(options_.folder.string(), " holds backups of another store (backups/",
                        older.id, " is one); give another --backup.dir"));
@@ -124,8 +128,8 @@ absl::StatusOr<Backup> BackupWriter::CreateLocked(const std::function<bool()>& c
   IMPRINT_RETURN_IF_ERROR(MakePrivateDirectories(staging));
   IMPRINT_ASSIGN_OR_RETURN(BackupNote note, Stage(*hold, staging));
   IMPRINT_FAILPOINT_OR_RETURN("backup.staged");
-  note.model_fingerprint = meta.model_fingerprint();
-  note.store_create_time_micros = meta.create_time_micros();
+  note.model_fingerprint = meta_.model_fingerprint();
+  note.store_create_time_micros = meta_.create_time_micros();
   IMPRINT_ASSIGN_OR_RETURN(const std::vector<BackupFile> files, KeepFiles(staging, cancelled));
   for (const BackupFile& file : files) note.files_bytes += file.size_bytes;
   IMPRINT_ASSIGN_OR_RETURN(const Blob list, blobs.PutText(FormatFileList(files)));
@@ -223,15 +227,13 @@ absl::Status BackupWriter::RemoveUnusedBlobs(const store::BackupEngine& engine) 
   return blobs.RemoveUnless([&used](const std::string& sha256) { return used.contains(sha256); });
 }
 
-absl::Status BackupWriter::NoteNewest(const std::vector<Backup>& backups) {
-  IMPRINT_ASSIGN_OR_RETURN(const store::MetaRecord meta, store_->GetMeta());
+void BackupWriter::NoteNewest(const std::vector<Backup>& backups) {
   int64_t newest = 0;
   for (const Backup& backup : backups) {
-    if (!backup.damage.ok() || !IsOf(backup, meta)) continue;
+    if (!backup.damage.ok() || !IsOf(backup, meta_)) continue;
     newest = std::max(newest, absl::ToUnixSeconds(backup.create_time));
   }
   last_success_seconds_ = newest;
-  return absl::OkStatus();
 }
 
 absl::StatusOr<std::vector<Backup>> BackupWriter::List() const {
@@ -253,7 +255,7 @@ absl::Status BackupWriter::Delete(int64_t id) {
   IMPRINT_ASSIGN_OR_RETURN(const std::unique_ptr<FolderLock> lock,
                            FolderLock::ToDelete(options_.folder));
   IMPRINT_RETURN_IF_ERROR(engine->Delete(id));
-  IMPRINT_RETURN_IF_ERROR(NoteNewest(ListBackups(*engine)));
+  NoteNewest(ListBackups(*engine));
   if (const absl::Status swept = RemoveUnusedBlobs(*engine); !swept.ok()) {
     spdlog::error("files that no backup needs may stay in {}: {}", options_.folder.string(),
                   std::string(swept.message()));

@@ -63,8 +63,8 @@ class BackupWriter {
   absl::Status Delete(int64_t id) ABSL_LOCKS_EXCLUDED(mutex_);
 
  private:
-  BackupWriter(const BackupWriterOptions& options, store::Store* store, AtRest at_rest,
-               std::unique_ptr<FolderLock> lock);
+  BackupWriter(const BackupWriterOptions& options, store::Store* store, store::MetaRecord meta,
+               AtRest at_rest, std::unique_ptr<FolderLock> lock);
 
   absl::StatusOr<Backup> CreateLocked(const std::function<bool()>& cancelled)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -75,7 +75,7 @@ class BackupWriter {
   absl::StatusOr<std::vector<BackupFile>> KeepFiles(const std::filesystem::path& staging,
                                                     const std::function<bool()>& cancelled) const;
   // Remembers when the newest of this store that can be restored was made.
-  absl::Status NoteNewest(const std::vector<Backup>& backups);
+  void NoteNewest(const std::vector<Backup>& backups);
   // Deletes what is older than `keep`. ABORTED: somebody reads; the next backup makes up for it.
   absl::Status Tidy(store::BackupEngine& engine) const;
   absl::Status DeleteOld(store::BackupEngine& engine) const;
@@ -83,6 +83,7 @@ class BackupWriter {
 
   const BackupWriterOptions options_;
   store::Store* const store_;
+  const store::MetaRecord meta_;  // the store's: whose it is, since when
   const AtRest at_rest_;
   const std::unique_ptr<FolderLock> lock_;
   std::atomic<int64_t> last_success_seconds_ = 0;

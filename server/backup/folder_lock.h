@@ -35,10 +35,10 @@ class FolderLock {
  private:
   explicit FolderLock(int fd) : fd_(fd) {}
 
-  static absl::StatusOr<std::unique_ptr<FolderLock>> Open(const std::filesystem::path& path,
-                                                          int flags);
-  // `operation`: of flock(2). UNAVAILABLE: it is held, and the caller would not wait.
-  absl::Status Lock(int operation, const std::filesystem::path& path) const;
+  // Opens the file and locks it; `flags` of open(2), `operation` of flock(2). UNAVAILABLE: it is
+  // held, and the caller would not wait.
+  static absl::StatusOr<std::unique_ptr<FolderLock>> Take(const std::filesystem::path& path,
+                                                          int flags, int operation);
 
   const int fd_;
 };

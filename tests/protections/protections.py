@@ -466,12 +466,8 @@ REPAIR_AND_BACKUP = [
         "two servers with one folder of backups",
         "the lock is the writer's alone",
         "server/backup/folder_lock.cc",
-        "  const absl::Status locked = lock->Lock(LOCK_EX | LOCK_NB, path);\n"
-        "  if (absl::IsUnavailable(locked)) {\n"
-        "    return absl::FailedPreconditionError(\n",
-        "  const absl::Status locked = lock->Lock(LOCK_SH | LOCK_NB, path);\n"
-        "  if (absl::IsUnavailable(locked)) {\n"
-        "    return absl::FailedPreconditionError(\n",
+        "Take(folder / kWriter, kMake, LOCK_EX | LOCK_NB)",
+        "Take(folder / kWriter, kMake, LOCK_SH | LOCK_NB)",
         "backup_test",
         ("BackupTest.TwoServersDoNotShareAFolder",),
     ),
@@ -480,12 +476,8 @@ REPAIR_AND_BACKUP = [
         "a backup is deleted below a reader",
         "the lock is had alone by who deletes",
         "server/backup/folder_lock.cc",
-        "  const absl::Status locked = lock->Lock(LOCK_EX | LOCK_NB, path);\n"
-        "  if (absl::IsUnavailable(locked)) {\n"
-        "    return absl::AbortedError(\n",
-        "  const absl::Status locked = lock->Lock(LOCK_SH | LOCK_NB, path);\n"
-        "  if (absl::IsUnavailable(locked)) {\n"
-        "    return absl::AbortedError(\n",
+        "Take(folder / kReaders, kMake, LOCK_EX | LOCK_NB)",
+        "Take(folder / kReaders, kMake, LOCK_SH | LOCK_NB)",
         "backup_test",
         ("BackupTest.NothingIsDeletedBelowAReader",),
     ),
