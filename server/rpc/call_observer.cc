@@ -81,8 +81,7 @@ class CallObserver final : public grpc::experimental::Interceptor {
     if (methods->QueryInterceptionHookPoint(InterceptionHookPoints::POST_RECV_INITIAL_METADATA)) {
       request_id_ = RequestId(Received(*methods, kRequestIdKey));
       trace_id_ = TraceId(Received(*methods, kTraceParentKey));
-      // At the end its token may be taken back.
-      if (auditor_ != nullptr) caller_ = auditor_->CallerOf(context_);
+      if (is_act_) NoteCaller();
     }
     if (auditor_ != nullptr &&
         methods->QueryInterceptionHookPoint(InterceptionHookPoints::POST_RECV_MESSAGE)) {
@@ -90,7 +89,10 @@ class CallObserver final : public grpc::experimental::Interceptor {
       const auto* request =
           static_cast<const google::protobuf::Message*>(methods->GetRecvMessage());
       if (request != nullptr) {
-        is_act_ |= Supersedes(*request);
+        if (!is_act_ && Supersedes(*request)) {
+          is_act_ = true;
+          NoteCaller();
+        }
         if (is_act_) target_ = TargetOf(*request);
       }
     }
@@ -120,6 +122,11 @@ class CallObserver final : public grpc::experimental::Interceptor {
     const auto found = metadata->find(key);
     if (found == metadata->end()) return {};
     return {found->second.data(), found->second.size()};
+  }
+
+  // At the end its token may be taken back.
+  void NoteCaller() {
+    if (auditor_ != nullptr) caller_ = auditor_->CallerOf(context_);
   }
 
   void Record(grpc::StatusCode code) const {
