@@ -84,7 +84,7 @@ class RacingActsTest : public UpdaterFixture {
     }
   }
 
-  // Readers always see one whole version, never an older one than was forgotten away.
+  // There always is a current version, and what is live can be had or has just gone.
   void Read(const std::atomic<bool>& over) {
     while (!over) {
       const auto current = versions().current();
