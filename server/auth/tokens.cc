@@ -4,7 +4,6 @@
 #include "server/auth/tokens.h"
 
 #include <openssl/crypto.h>
-#include <sys/stat.h>
 
 #include <utility>
 
@@ -21,20 +20,6 @@
 namespace imprint::auth {
 namespace {
 
-constexpr absl::Duration kLookEvery = absl::Seconds(1);
-
-// In place of the look of a file that could not be read.
-constexpr char kUnread[] = "unread";
-
-// Another one where the file, or who may read it, is another.
-std::string LookOf(const std::filesystem::path& file) {
-  struct stat info;
-  if (::stat(file.c_str(), &info) != 0) return "missing";
-  return absl::StrCat(info.st_dev, ".", info.st_ino, ".", info.st_size, ".", info.st_mtim.tv_sec,
-                      ".", info.st_mtim.tv_nsec, ".", info.st_ctim.tv_sec, ".",
-                      info.st_ctim.tv_nsec);
-}
-
 std::shared_ptr<Quota> QuotaOf(int64_t limit, absl::Duration period, const Clock* clock,
                                const std::shared_ptr<Quota>& before) {
   if (before != nullptr && before->limit() == limit) return before;
@@ -50,14 +35,14 @@ absl::StatusOr<std::unique_ptr<Tokens>> Tokens::Open(const std::filesystem::path
                                                      metrics::AuthMetrics* metrics,
                                                      const Clock* clock) {
   std::unique_ptr<Tokens> tokens(new Tokens(file, metrics, clock));
-  IMPRINT_RETURN_IF_ERROR(tokens->Refresh());
-  tokens->watcher_ = std::thread([watched = tokens.get()] { watched->Watch(); });
+  IMPRINT_ASSIGN_OR_RETURN(
+      tokens->watch_,
+      FileWatch::Start({.files = {file},
+                        .name = "--auth.tokens_file",
+                        .meanwhile = "the tokens of before stay in force",
+                        .bad = metrics == nullptr ? nullptr : metrics->tokens_file_bad},
+                       [loaded = tokens.get()] { return loaded->Load(); }));
   return tokens;
-}
-
-Tokens::~Tokens() {
-  stop_.Notify();
-  if (watcher_.joinable()) watcher_.join();
 }
 
 std::shared_ptr<const Tokens::Table> Tokens::table() const {
@@ -118,40 +103,17 @@ absl::StatusOr<std::shared_ptr<const Tokens::Table>> Tokens::Parse(absl::string_
   return read;
 }
 
-absl::Status Tokens::Refresh() {
-  absl::MutexLock refreshing(&refresh_mutex_);
-  std::string look = LookOf(file_);
-  if (look == seen_) return absl::OkStatus();
-  const bool first = seen_.empty();
-  const absl::StatusOr<std::string> text = ReadSecret(file_);
-  // Looked at before it was read: one that changed in between is read again. One that could not be
-  // read is as well, though it looks the same: the cause (too many open files, a disk) may pass.
-  seen_ = text.ok() ? std::move(look) : kUnread;
-  absl::StatusOr<std::shared_ptr<const Table>> read =
-      text.ok() ? Parse(*text) : absl::StatusOr<std::shared_ptr<const Table>>(text.status());
-  if (metrics_ != nullptr) metrics_->tokens_file_bad->Set(read.ok() ? 0 : 1);
-  if (!read.ok()) {
-    const std::string message(read.status().message());
-    if (!first && message != logged_) {
-      spdlog::error("--auth.tokens_file: {}; the tokens of before stay in force", message);
-    }
-    logged_ = message;
-    return read.status();
-  }
-  logged_.clear();
-  const size_t count = (*read)->size();
+absl::Status Tokens::Load() {
+  IMPRINT_ASSIGN_OR_RETURN(const std::string text, ReadSecret(file_));
+  IMPRINT_ASSIGN_OR_RETURN(std::shared_ptr<const Table> read, Parse(text));
+  const size_t count = read->size();
   if (metrics_ != nullptr) metrics_->tokens->Set(static_cast<double>(count));
   {
     absl::MutexLock lock(&mutex_);
-    table_ = *std::move(read);
+    table_ = std::move(read);
   }
   spdlog::info("{} tokens in {}", count, file_.string());
   return absl::OkStatus();
-}
-
-void Tokens::Watch() {
-  // What is wrong, Refresh says to the log.
-  while (!stop_.WaitForNotificationWithTimeout(kLookEvery)) Refresh().IgnoreError();
 }
 
 }  // namespace imprint::auth

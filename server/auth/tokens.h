@@ -11,7 +11,6 @@
 #include <filesystem>
 #include <memory>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
@@ -19,9 +18,9 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/synchronization/mutex.h"
-#include "absl/synchronization/notification.h"
 #include "common/clock.h"
 #include "common/token_line.h"
+#include "server/auth/file_watch.h"
 #include "server/auth/quota.h"
 #include "server/metrics/metrics.h"
 
@@ -38,7 +37,7 @@ struct Token {
   std::shared_ptr<Quota> inject_bytes;
 };
 
-// Thread-safe. A thread of its own looks once a second whether the file is another one.
+// Thread-safe. The file is watched (FileWatch).
 class Tokens {
  public:
   // Reads the file (ReadSecret). INVALID_ARGUMENT names the line that is wrong, and both where two
@@ -46,8 +45,6 @@ class Tokens {
   static absl::StatusOr<std::unique_ptr<Tokens>> Open(const std::filesystem::path& file,
                                                       metrics::AuthMetrics* metrics,
                                                       const Clock* clock);
-  ~Tokens();
-
   Tokens(const Tokens&) = delete;
   Tokens& operator=(const Tokens&) = delete;
 
@@ -55,10 +52,9 @@ class Tokens {
   // is one.
   std::shared_ptr<const Token> Find(absl::string_view token) const ABSL_LOCKS_EXCLUDED(mutex_);
 
-  // Reads the file where it changed since it was last read. A bad one, or none, leaves the tokens
-  // as they were: an error, a line of the log, and a metric until the file is good. One that cannot
-  // be read is tried again by each call, and is one line of the log for as long as the cause stays.
-  absl::Status Refresh() ABSL_LOCKS_EXCLUDED(mutex_);
+  // Reads the file where it changed since it was last read. A bad one, or none, is an error and
+  // leaves the tokens as they were (FileWatch::Refresh).
+  absl::Status Refresh() { return watch_->Refresh(); }
 
  private:
   using Table = std::vector<std::shared_ptr<const Token>>;
@@ -67,23 +63,17 @@ class Tokens {
 
   absl::StatusOr<std::shared_ptr<const Table>> Parse(absl::string_view text) const;
   std::shared_ptr<const Table> table() const ABSL_LOCKS_EXCLUDED(mutex_);
-  void Watch();
+  absl::Status Load() ABSL_LOCKS_EXCLUDED(mutex_);
 
   const std::filesystem::path file_;
   metrics::AuthMetrics* const metrics_;
   const Clock* const clock_;
 
-  // What the file looked like; of the thread that calls Refresh, one at a time.
-  absl::Mutex refresh_mutex_;
-  std::string seen_ ABSL_GUARDED_BY(refresh_mutex_);
-  // What was wrong with it last, as the log has it; empty: nothing.
-  std::string logged_ ABSL_GUARDED_BY(refresh_mutex_);
-
   mutable absl::Mutex mutex_;
   std::shared_ptr<const Table> table_ ABSL_GUARDED_BY(mutex_) = std::make_shared<const Table>();
 
-  absl::Notification stop_;
-  std::thread watcher_;
+  // Last: its thread loads into the others.
+  std::unique_ptr<FileWatch> watch_;
 };
 
 }  // namespace imprint::auth

@@ -70,7 +70,7 @@ class CallObserver final : public grpc::experimental::Interceptor {
  public:
   // `auditor`: null where no call of the method is a line.
   CallObserver(std::string method, Audited audited, const grpc::ServerContextBase* context,
-               const Guard* auditor, metrics::RpcMetrics* metrics)
+               const Guard* auditor, metrics::CallMetrics* metrics)
       : method_(std::move(method)),
         context_(*context),
         auditor_(auditor),
@@ -130,9 +130,9 @@ class CallObserver final : public grpc::experimental::Interceptor {
   }
 
   void Record(grpc::StatusCode code) const {
-    const std::string name = absl::StatusCodeToString(static_cast<absl::StatusCode>(code));
     const double seconds = absl::ToDoubleSeconds(absl::Now() - start_);
-    if (metrics_ != nullptr) metrics_->record(method_, name, seconds);
+    if (metrics_ != nullptr) metrics_->Record(static_cast<absl::StatusCode>(code), seconds);
+    const std::string name = absl::StatusCodeToString(static_cast<absl::StatusCode>(code));
     // Nobody in particular did nothing: imprint_auth_refused_total counts it, and a caller without
     // a token does not fill the log.
     if (is_act_ && auditor_ != nullptr && code != grpc::StatusCode::UNAUTHENTICATED) {
@@ -148,7 +148,7 @@ class CallObserver final : public grpc::experimental::Interceptor {
   const std::string method_;
   const grpc::ServerContextBase& context_;
   const Guard* const auditor_;
-  metrics::RpcMetrics* const metrics_;
+  metrics::CallMetrics* const metrics_;
   const absl::Time start_ = absl::Now();
   std::string request_id_;
   std::string trace_id_;
@@ -163,14 +163,15 @@ class CallObserver final : public grpc::experimental::Interceptor {
 CallObserverFactory::CallObserverFactory(
     const std::vector<const google::protobuf::ServiceDescriptor*>& services, const Guard* guard,
     metrics::RpcMetrics* metrics)
-    : guard_(guard), metrics_(metrics) {
+    : guard_(guard) {
   for (const google::protobuf::ServiceDescriptor* service : services) {
     for (int i = 0; i < service->method_count(); ++i) {
       const std::string& method = service->method(i)->name();
       const Access* access = FindAccess(service->full_name(), method);
       methods_[absl::StrCat("/", service->full_name(), "/", method)] = {
-          .name = method, .audited = access == nullptr ? Audited::kNone : access->audited};
-      if (metrics_ != nullptr) metrics_->declare(method);
+          .name = method,
+          .audited = access == nullptr ? Audited::kNone : access->audited,
+          .metrics = metrics == nullptr ? nullptr : metrics->calls_of(method)};
     }
   }
 }
@@ -181,7 +182,8 @@ grpc::experimental::Interceptor* CallObserverFactory::CreateServerInterceptor(
   if (method == methods_.end()) return nullptr;
   const Audited audited = method->second.audited;
   return new CallObserver(method->second.name, audited, info->server_context(),
-                          audited == Audited::kNone ? nullptr : guard_, metrics_);
+                          audited == Audited::kNone ? nullptr : guard_,
+                          method->second.metrics.get());
 }
 
 void CaptureProtobufLog() { google::protobuf::SetLogHandler(LogFromProtobuf); }

@@ -6,6 +6,7 @@
 #ifndef IMPRINT_SERVER_RPC_CALL_OBSERVER_H_
 #define IMPRINT_SERVER_RPC_CALL_OBSERVER_H_
 
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -42,10 +43,10 @@ class CallObserverFactory final : public grpc::experimental::ServerInterceptorFa
   struct Method {
     std::string name;
     Audited audited = Audited::kNone;
+    std::shared_ptr<metrics::CallMetrics> metrics;  // null: not counted
   };
 
   const Guard* const guard_;
-  metrics::RpcMetrics* const metrics_;
   // By "/imprint.v1.ImprintService/Query".
   absl::flat_hash_map<std::string, Method> methods_;
 };

@@ -16,6 +16,7 @@
 #include "grpcpp/ext/proto_server_reflection_plugin.h"
 #include "grpcpp/grpcpp.h"
 #include "grpcpp/health_check_service_interface.h"
+#include "grpcpp/resource_quota.h"
 #include "server/rpc/call_observer.h"
 
 namespace imprint::rpc {
@@ -52,27 +53,36 @@ const google::protobuf::ServiceDescriptor* DescriptorOf() {
   return Message::descriptor()->file()->service(0);
 }
 
+// What all ports of a server have in common.
+struct Common {
+  const ListenOptions& options;
+  std::shared_ptr<grpc::ServerCredentials> credentials;
+  // Of all of them together.
+  grpc::ResourceQuota memory;
+  const ServiceDeps& deps;
+  metrics::RpcMetrics* metrics;
+};
+
 // On the address that `flag` gave.
 absl::StatusOr<Listening> Listen(absl::string_view flag, const std::string& address,
-                                 const ListenOptions& options,
-                                 const std::vector<NamedService>& services, const ServiceDeps& deps,
-                                 metrics::RpcMetrics* metrics) {
-  IMPRINT_ASSIGN_OR_RETURN(std::shared_ptr<grpc::ServerCredentials> credentials,
-                           TlsCredentials(options.tls));
+                                 const std::vector<NamedService>& services, const Common& common) {
   grpc::ServerBuilder builder;
   Listening listening;
-  builder.AddListeningPort(address, std::move(credentials), &listening.port);
+  builder.AddListeningPort(address, common.credentials, &listening.port);
   // Else a second server binds the same port and takes half of the calls.
   builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+  builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, common.options.max_streams);
+  builder.SetResourceQuota(common.memory);
   builder.SetMaxReceiveMessageSize(static_cast<int>(std::min<int64_t>(
-      deps.limits.max_inject_bytes + kReceiveSlackBytes, std::numeric_limits<int>::max())));
+      common.deps.limits.max_inject_bytes + kReceiveSlackBytes, std::numeric_limits<int>::max())));
   std::vector<const google::protobuf::ServiceDescriptor*> observed;
   for (const NamedService& named : services) {
     builder.RegisterService(named.service);
     observed.push_back(named.descriptor);
   }
   std::vector<std::unique_ptr<grpc::experimental::ServerInterceptorFactoryInterface>> observers;
-  observers.push_back(std::make_unique<CallObserverFactory>(observed, &deps.guard, metrics));
+  observers.push_back(
+      std::make_unique<CallObserverFactory>(observed, &common.deps.guard, common.metrics));
   builder.experimental().SetInterceptorCreators(std::move(observers));
   listening.server = builder.BuildAndStart();
   const bool is_unix = absl::StartsWith(address, "unix:");
@@ -91,19 +101,27 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ListenOptions& optio
                                                       const ServiceDeps* deps,
                                                       metrics::RpcMetrics* metrics) {
   InitGrpcOnce();
-  std::unique_ptr<Server> server(new Server(deps));
+  IMPRINT_ASSIGN_OR_RETURN(std::unique_ptr<TlsCredentials> tls,
+                           TlsCredentials::Open(options.tls, metrics->tls_files_bad));
+  std::unique_ptr<Server> server(new Server(deps, std::move(tls)));
   const NamedService imprint = {&server->guarded_imprint_, DescriptorOf<v1::QueryRequest>()};
   const NamedService admin = {&server->guarded_admin_, DescriptorOf<v1::GetStatusRequest>()};
   std::vector<NamedService> services = {imprint};
   if (options.admin_address.empty()) services.push_back(admin);
+  Common common = {.options = options,
+                   .credentials = server->tls_->credentials(),
+                   .memory = grpc::ResourceQuota("calls"),
+                   .deps = *deps,
+                   .metrics = metrics};
+  common.memory.Resize(static_cast<size_t>(options.max_call_bytes));
   IMPRINT_ASSIGN_OR_RETURN(Listening listening,
-                           Listen("--listen", options.address, options, services, *deps, metrics));
+                           Listen("--listen", options.address, services, common));
   server->port_ = listening.port;
   server->admin_port_ = listening.port;
   server->servers_.push_back(std::move(listening.server));
   if (!options.admin_address.empty()) {
-    IMPRINT_ASSIGN_OR_RETURN(listening, Listen("--admin_listen", options.admin_address, options,
-                                               {admin}, *deps, metrics));
+    IMPRINT_ASSIGN_OR_RETURN(listening,
+                             Listen("--admin_listen", options.admin_address, {admin}, common));
     server->admin_port_ = listening.port;
     server->servers_.push_back(std::move(listening.server));
   }

@@ -6,8 +6,10 @@
 #ifndef IMPRINT_SERVER_RPC_SERVER_H_
 #define IMPRINT_SERVER_RPC_SERVER_H_
 
+#include <cstdint>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -29,6 +31,11 @@ struct ListenOptions {
   // The AdminService's own; empty: at `address` as well (--admin_listen).
   std::string admin_address = {};
   TlsOptions tls = {};
+  // Calls of one connection at a time; more of them wait at the caller (--serve.max_streams).
+  int max_streams = 1000;
+  // Of requests and answers that are on their way, on all connections: gRPC reads a request before
+  // anybody can look at its token. Beyond it no more is read (--serve.max_call_bytes).
+  int64_t max_call_bytes = int64_t{512} << 20;
 };
 
 // Thread-safe.
@@ -52,12 +59,14 @@ class Server {
   void Shutdown(absl::Time deadline);
 
  private:
-  explicit Server(const ServiceDeps* deps)
-      : imprint_service_(deps),
+  Server(const ServiceDeps* deps, std::unique_ptr<TlsCredentials> tls)
+      : tls_(std::move(tls)),
+        imprint_service_(deps),
         admin_service_(deps),
         guarded_imprint_(&imprint_service_, &deps->guard),
         guarded_admin_(&admin_service_, &deps->guard) {}
 
+  const std::unique_ptr<TlsCredentials> tls_;
   ImprintServiceImpl imprint_service_;
   AdminServiceImpl admin_service_;
   GuardedImprintService guarded_imprint_;

@@ -39,6 +39,11 @@ void WorkerPool::Stop() {
   }
 }
 
+int WorkerPool::waiting() const {
+  absl::MutexLock lock(&mutex_);
+  return static_cast<int>(jobs_.size());
+}
+
 bool WorkerPool::stopping() const {
   absl::MutexLock lock(&mutex_);
   return stopping_;

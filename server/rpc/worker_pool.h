@@ -41,6 +41,8 @@ class WorkerPool {
   void Stop() ABSL_LOCKS_EXCLUDED(mutex_);
   // Long jobs ask, and end early.
   bool stopping() const ABSL_LOCKS_EXCLUDED(mutex_);
+  // Jobs that wait for a thread now.
+  int waiting() const ABSL_LOCKS_EXCLUDED(mutex_);
 
  private:
   void Loop() ABSL_LOCKS_EXCLUDED(mutex_);

@@ -108,10 +108,10 @@ def run_to_end(arguments, timeout=PATIENCE_SECONDS):
     return done.returncode, done.stdout
 
 
-def make_certificate(folder):
+def make_certificate(folder, bits=2048):
     """A certificate of localhost that signs itself, and its key."""
     certificate, key = folder / "certificate.pem", folder / "key.pem"
-    command = "openssl req -x509 -newkey rsa:2048 -nodes -days 1 -subj /CN=localhost"
+    command = f"openssl req -x509 -newkey rsa:{bits} -nodes -days 1 -subj /CN=localhost"
     command += " -addext subjectAltName=DNS:localhost"
     code, output = run_to_end([*command.split(), "-keyout", str(key), "-out", str(certificate)])
     assert code == 0, output

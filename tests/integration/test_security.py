@@ -2,14 +2,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """Who gets in, and who does not: tokens, scopes, TLS, quotas, and what the log says of it."""
 
+import concurrent.futures
+import functools
 import json
 import os
 import stat
+import threading
+import time
 
 import grpc
 import pytest
 
 import cli
+import half_calls
 import harness
 import secure
 from harness import Server, flags, refused, run_to_end, wait_until
@@ -190,6 +195,33 @@ def test_a_bad_tokens_file_is_named_at_the_start(tmp_path):
     assert code == 1 and str(tmp_path / "none") in output
 
 
+def test_requests_that_never_end_cannot_fill_the_memory(folder, tmp_path):
+    """They are read before anybody can look at a token: without a bound 800 MiB are held here."""
+    token, line = secure.new_token("agent", "inject")
+    secure.write_tokens(tmp_path / "tokens", line)
+    limits = {"serve__max_call_bytes": 64 << 20, "serve__max_streams": 40}
+    with Server(folder, auth__tokens_file=tmp_path / "tokens", **limits) as server:
+        resident = "imprint_process_resident_memory_bytes"
+        port = server.ports["listen"]
+        before = highest = server.metric(resident)
+        callers = [half_calls.HalfCalls(port, count=50, size=4 << 20) for _ in range(5)]
+        assert [caller.count for caller in callers] == [40] * 5
+        end = time.monotonic() + 10
+        while time.monotonic() < end:
+            for caller in callers:
+                caller.push()
+            highest = max(highest, server.metric(resident))
+        sent = sum(caller.sent_bytes for caller in callers)
+        assert sent > 64 << 20, "they did not get as far as the bound"
+        # gRPC's quota is no hard line.
+        assert highest - before < 400 << 20
+        with secure.stubs(port, token) as (imprint, _):
+            assert inject(imprint)
+        for caller in callers:
+            caller.close()
+        assert server.stop() == 0
+
+
 def test_plain_text_to_a_tls_port(folder, tmp_path):
     certificate, key = harness.make_certificate(tmp_path)
     token, line = secure.new_token("agent", "query")
@@ -206,6 +238,17 @@ def test_plain_text_to_a_tls_port(folder, tmp_path):
             assert query(imprint)
 
 
+def is_trusted(port, folder, is_admin=False):
+    """Whether a new connection is to the one who has the certificate in `folder`."""
+    root = (folder / "certificate.pem").read_bytes()
+    with secure.stubs(port, None, grpc.ssl_channel_credentials(root)) as (imprint, admin):
+        try:
+            return bool(pause(admin) if is_admin else query(imprint))
+        except grpc.RpcError as error:
+            assert error.code() == Code.UNAVAILABLE
+            return False
+
+
 def test_certificates_are_read_again(folder, tmp_path):
     """As a cluster rotates them: a link that leads to another folder."""
     for name in ("old", "new"):
@@ -214,24 +257,139 @@ def test_certificates_are_read_again(folder, tmp_path):
     link = tmp_path / "tls"
     link.symlink_to(tmp_path / "old")
     with Server(folder, tls_cert=link / "certificate.pem", tls_key=link / "key.pem") as server:
+        trusted = functools.partial(is_trusted, server.ports["listen"])
+        assert trusted(tmp_path / "old") and not trusted(tmp_path / "new")
+        (tmp_path / "next").symlink_to(tmp_path / "new")
+        os.replace(tmp_path / "next", link)
+        wait_until("the new certificate", lambda: trusted(tmp_path / "new"))
+        assert not trusted(tmp_path / "old")
+        assert server.stop() == 0
 
-        def trusted(name):
-            root = (tmp_path / name / "certificate.pem").read_bytes()
-            with secure.stubs(server.ports["listen"], None, grpc.ssl_channel_credentials(root)) as (
-                imprint,
-                _,
-            ):
+
+def replace(file, contents):
+    """At once, as an operator should."""
+    new = file.with_name("next")
+    new.write_bytes(contents)
+    new.chmod(0o600)
+    os.replace(new, file)
+
+
+def test_a_certificate_that_does_not_fit_its_key_leaves_the_one_of_before(folder, tmp_path):
+    """New connections were refused while the two files did not belong together."""
+    old, new = tmp_path / "old", tmp_path / "new"
+    for made in (old, new):
+        made.mkdir()
+        harness.make_certificate(made)
+    certificate, key = tmp_path / "certificate.pem", tmp_path / "key.pem"
+    for file in (certificate, key):
+        replace(file, (old / file.name).read_bytes())
+    bad = "imprint_rpc_tls_files_bad"
+    ports = {"listen": "127.0.0.1:0", "admin_listen": "127.0.0.1:0"}
+    with Server(folder, tls_cert=certificate, tls_key=key, **ports) as server:
+
+        def trusted(made):
+            """By both ports alike."""
+            return is_trusted(server.ports["listen"], made) and is_trusted(
+                server.ports["admin_listen"], made, is_admin=True
+            )
+
+        assert trusted(old) and server.metric(bad) == 0
+        replace(certificate, (new / certificate.name).read_bytes())
+        wait_until("the certificate to be seen", lambda: server.metric(bad) == 1)
+        assert trusted(old) and not trusted(new)
+        assert str(key) in server.log() and "stays in force" in server.log()
+        replace(key, (new / key.name).read_bytes())
+        wait_until("its key to be seen", lambda: server.metric(bad) == 0)
+        wait_until("the new certificate", lambda: trusted(new))
+        assert not trusted(old)
+        key.chmod(0o604)
+        wait_until("the open key to be seen", lambda: server.metric(bad) == 1)
+        key.chmod(0o600)
+        wait_until("the closed key to be seen", lambda: server.metric(bad) == 0)
+        certificate.unlink()
+        wait_until("the missing file to be seen", lambda: server.metric(bad) == 1)
+        assert trusted(new)
+        assert server.stop() == 0
+
+
+def test_a_certificate_that_openssl_does_not_take(folder, tmp_path):
+    """It was said to be good, and gRPC went on with another one, or did not listen."""
+    weak = tmp_path / "weak"
+    weak.mkdir()
+    certificate, key = harness.make_certificate(weak, bits=1024)
+    code, output = run_to_end(flags(tmp_path / "data", tls_cert=certificate, tls_key=key))
+    assert code == 1 and "--tls_cert" in output and "too small" in output
+    certificate, key = harness.make_certificate(tmp_path)
+    with Server(folder, tls_cert=certificate, tls_key=key) as server:
+        before = certificate.read_bytes()
+        replace(key, (weak / "key.pem").read_bytes())
+        replace(certificate, (weak / "certificate.pem").read_bytes())
+        wait_until("the file to be seen", lambda: server.metric("imprint_rpc_tls_files_bad") == 1)
+        assert "too small" in server.log()
+        (tmp_path / "before").mkdir()
+        (tmp_path / "before/certificate.pem").write_bytes(before)
+        assert is_trusted(server.ports["listen"], tmp_path / "before")
+
+
+def test_connections_while_certificates_change(folder, tmp_path):
+    """Each gets one that its key belongs to."""
+    names = ("one", "two")
+    for name in names:
+        (tmp_path / name).mkdir()
+        harness.make_certificate(tmp_path / name)
+    both = b"".join((tmp_path / name / "certificate.pem").read_bytes() for name in names)
+    link = tmp_path / "tls"
+    link.symlink_to(tmp_path / "one")
+    (tmp_path / "both").mkdir()
+    (tmp_path / "both/certificate.pem").write_bytes(both)
+    with Server(folder, tls_cert=link / "certificate.pem", tls_key=link / "key.pem") as server:
+        over = threading.Event()
+
+        def connect():
+            answers = []
+            while not over.is_set():
+                answers.append(is_trusted(server.ports["listen"], tmp_path / "both"))
+            return answers
+
+        with concurrent.futures.ThreadPoolExecutor() as pool:
+            callers = [pool.submit(connect) for _ in range(4)]
+            for name in ("two", "one", "two"):
+                (tmp_path / "next").symlink_to(tmp_path / name)
+                os.replace(tmp_path / "next", link)
+                given = functools.partial(is_trusted, server.ports["listen"], tmp_path / name)
+                wait_until(f"certificate {name}", given)
+            over.set()
+            answers = [answer for caller in callers for answer in caller.result()]
+        assert len(answers) > 4 and all(answers)
+        assert server.stop() == 0
+
+
+def test_other_authorities_are_read_again(folder, tmp_path):
+    ours, other = (secure.Authority(tmp_path / name, name) for name in ("ours", "other"))
+    certificate, key = ours.sign("server")
+    client_ca = tmp_path / "ca.pem"
+    replace(client_ca, ours.certificate.read_bytes())
+    tls = {"tls_cert": certificate, "tls_key": key, "tls_client_ca": client_ca}
+    with Server(folder, **tls) as server:
+
+        def let_in(authority):
+            mine, my_key = (file.read_bytes() for file in authority.sign("caller"))
+            root = ours.certificate.read_bytes()
+            credentials = grpc.ssl_channel_credentials(root, my_key, mine)
+            with secure.stubs(server.ports["listen"], None, credentials) as (imprint, _):
                 try:
                     return bool(query(imprint))
                 except grpc.RpcError as error:
                     assert error.code() == Code.UNAVAILABLE
                     return False
 
-        assert trusted("old") and not trusted("new")
-        (tmp_path / "next").symlink_to(tmp_path / "new")
-        os.replace(tmp_path / "next", link)
-        wait_until("the new certificate", lambda: trusted("new"))
-        assert not trusted("old")
+        assert let_in(ours) and not let_in(other)
+        replace(client_ca, b"rubbish")
+        wait_until("it to be seen", lambda: server.metric("imprint_rpc_tls_files_bad") == 1)
+        assert let_in(ours) and not let_in(other)
+        replace(client_ca, other.certificate.read_bytes())
+        wait_until("the other authority", lambda: let_in(other))
+        assert not let_in(ours)
         assert server.stop() == 0
 
 
