@@ -34,9 +34,8 @@ absl::StatusOr<store::ExperienceRecord> Repetition(const store::ExperienceRecord
 
 }  // namespace
 
-AppendBatch::AppendBatch(const store::Store* store, absl::Time now, int64_t room,
-                         int64_t max_waiting)
-    : store_(store), now_(now), room_(room), max_waiting_(max_waiting) {}
+AppendBatch::AppendBatch(const store::Store* store, absl::Time now, Room room)
+    : store_(store), now_(now), room_(std::move(room)) {}
 
 void AppendBatch::Add(store::Transaction& transaction, store::ExperienceRecord record,
                       const std::string& supersedes) {
@@ -85,10 +84,11 @@ AppendBatch::Outcome AppendBatch::Stage(store::Transaction& transaction,
     if (!stored.ok()) return {.settled = stored.status()};
     return {.settled = Repetition(*stored, record.body_digest())};
   }
-  if (static_cast<int64_t>(added_.size()) >= room_) {
+  if (!room_.disk.ok()) return {.settled = room_.disk};
+  if (static_cast<int64_t>(added_.size()) >= room_.experiences) {
     return {.settled = absl::ResourceExhaustedError(
                 absl::StrCat("too many experiences wait for generation or training; the limit is ",
-                             max_waiting_, " (--inject.max_waiting)"))};
+                             room_.max_waiting, " (--inject.max_waiting)"))};
   }
   if (!supersedes.empty()) {
     const absl::StatusOr<int64_t> older = FindSuperseded(transaction, supersedes);

@@ -22,8 +22,16 @@ namespace imprint::experience {
 // Not thread-safe.
 class AppendBatch {
  public:
-  // New experiences beyond `room` are refused; `max_waiting` is the limit to name.
-  AppendBatch(const store::Store* store, absl::Time now, int64_t room, int64_t max_waiting);
+  // For want of which new experiences are refused; one that is there already is found all the same.
+  struct Room {
+    // How many more there may be, and the limit to name when there are as many.
+    int64_t experiences;
+    int64_t max_waiting;
+    // What the disk says to more than it holds.
+    absl::Status disk;
+  };
+
+  AppendBatch(const store::Store* store, absl::Time now, Room room);
 
   // `record` gets its place in the log, unless its request_id is there already: then the
   // outcome is the stored record, or ALREADY_EXISTS when the bodies differ. `supersedes` as
@@ -54,8 +62,7 @@ class AppendBatch {
 
   const store::Store* const store_;
   const absl::Time now_;
-  const int64_t room_;
-  const int64_t max_waiting_;
+  const Room room_;
   std::vector<store::ExperienceRecord> added_;
   absl::flat_hash_map<std::string, int> added_by_request_;
   std::vector<Outcome> outcomes_;

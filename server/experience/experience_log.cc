@@ -69,8 +69,8 @@ ExperienceLog::~ExperienceLog() {
 void ExperienceLog::Append(store::ExperienceRecord record, AppendCallback done,
                            std::string supersedes) {
   const auto bytes = static_cast<int64_t>(record.ByteSizeLong());
-  absl::Status refused = CheckDisk();
-  if (refused.ok()) {
+  absl::Status refused;
+  {
     absl::MutexLock lock(&mutex_);
     refused = CheckRoom(bytes);
     if (refused.ok()) {
@@ -144,13 +144,14 @@ std::vector<ExperienceLog::PendingAppend> ExperienceLog::TakeAppends() {
 }
 
 void ExperienceLog::WriteBatch(std::vector<PendingAppend> appends) {
-  int64_t room = 0;
+  AppendBatch::Room room = {
+      .experiences = 0, .max_waiting = options_.max_waiting, .disk = CheckDisk()};
   {
     absl::MutexLock lock(&mutex_);
-    room = options_.max_waiting - index_.waiting_count();
+    room.experiences = options_.max_waiting - index_.waiting_count();
   }
   IMPRINT_FAILPOINT("append.before");
-  AppendBatch batch(store_, clock_->Now(), room, options_.max_waiting);
+  AppendBatch batch(store_, clock_->Now(), room);
   absl::Status written;
   {
     absl::MutexLock lock(&write_mutex_);
@@ -169,7 +170,7 @@ void ExperienceLog::WriteBatch(std::vector<PendingAppend> appends) {
   Deliver();
   // The store can refuse before it begins, when an earlier failure is not settled yet.
   std::vector<absl::StatusOr<store::ExperienceRecord>> outcomes = batch.Outcomes(written);
-  while (outcomes.size() < appends.size()) outcomes.push_back(written);
+  while (outcomes.size() < appends.size()) outcomes.push_back(room.disk.ok() ? written : room.disk);
   for (size_t i = 0; i < appends.size(); ++i) appends[i].done(std::move(outcomes[i]));
 }
 

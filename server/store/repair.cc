@@ -385,18 +385,36 @@ class Repair {
     for (const auto& [number, version] : versions_) report_.known_versions.push_back(number);
     for (const auto& [id, job] : jobs_) report_.known_versions.push_back(job.version());
     if (repaired == nullptr) return absl::OkStatus();
-    return repaired->Transact([this](Transaction& transaction) {
+    IMPRINT_RETURN_IF_ERROR(repaired->Transact([this](Transaction& transaction) {
       for (int64_t i = 0; i < counters_.sequence(); ++i) transaction.NextSequence();
       for (int64_t i = 0; i < counters_.job(); ++i) transaction.NextJob();
       for (int64_t i = 0; i < counters_.version(); ++i) transaction.NextVersion();
       for (int64_t i = 0; i < counters_.probe(); ++i) transaction.NextProbe();
-      for (const auto& [id, probe] : probes_) transaction.PutProbe(probe);
-      for (const auto& [id, job] : jobs_) transaction.PutJob(job);
       for (const auto& [number, version] : versions_) transaction.PutVersion(version);
       transaction.SetCurrentVersion(current_);
       for (const auto& [name, value] : settings_) transaction.PutSetting(name, value);
       return absl::OkStatus();
-    });
+    }));
+    IMPRINT_RETURN_IF_ERROR(PutRows(*repaired, probes_, &Transaction::PutProbe));
+    return PutRows(*repaired, jobs_, &Transaction::PutJob);
+  }
+
+  // In transactions that fit into memory beside the rows.
+  template <typename Record>
+  static absl::Status PutRows(Store& repaired, const std::map<int64_t, Record>& rows,
+                              void (Transaction::*put)(const Record&)) {
+    auto row = rows.begin();
+    while (row != rows.end()) {
+      IMPRINT_RETURN_IF_ERROR(repaired.Transact([&](Transaction& transaction) {
+        size_t bytes = 0;
+        for (; row != rows.end() && bytes < kBytesAtOnce; ++row) {
+          (transaction.*put)(row->second);
+          bytes += row->second.ByteSizeLong();
+        }
+        return absl::OkStatus();
+      }));
+    }
+    return absl::OkStatus();
   }
 
   absl::Status WriteExperiences(Store* repaired) {

@@ -212,6 +212,34 @@ TEST_F(AppendTest, AlmostFullDiskIsNamed) {
   IMPRINT_EXPECT_OK(Append(*log_, MakeRecord("x")));
 }
 
+// It was refused, though it is there: its caller could not learn so while the disk stayed full.
+TEST_F(AppendTest, ARepetitionNeedsNoRoomOnTheDisk) {
+  IMPRINT_ASSERT_OK(Append(*log_, MakeRecord("x", "r0")));
+  options_.disk = dir_.path();
+  options_.min_free_bytes = std::numeric_limits<int64_t>::max();
+  IMPRINT_ASSERT_OK(OpenLog());
+  IMPRINT_ASSERT_OK_AND_ASSIGN(const store::ExperienceRecord repeated,
+                               Append(*log_, MakeRecord("x", "r0")));
+  EXPECT_EQ(repeated.sequence(), 1);
+  EXPECT_THAT(Append(*log_, MakeRecord("y", "r1")), HasCode(absl::StatusCode::kResourceExhausted));
+}
+
+// The flag was not named while the store could not settle a write that had failed before.
+TEST_F(AppendTest, AlmostFullDiskIsNamedAfterAFailedWrite) {
+  options_.disk = dir_.path();
+  options_.min_free_bytes = std::numeric_limits<int64_t>::max();
+  IMPRINT_ASSERT_OK(OpenLog());
+  fs_->Fail(fakes::Fault::kWrites, rocksdb::IOStatus::NoSpace("injected"));
+  EXPECT_FALSE(store_
+                   ->Transact([](store::Transaction& transaction) {
+                     transaction.PutSetting("a", "b");
+                     return absl::OkStatus();
+                   })
+                   .ok());
+  EXPECT_THAT(Append(*log_, MakeRecord("x")),
+              IsError(absl::StatusCode::kResourceExhausted, HasSubstr("--inject.min_free_bytes")));
+}
+
 TEST_F(AppendTest, EveryAppendIsAnsweredWhenTheLogCloses) {
   std::vector<std::future<AppendResult>> appends;
   for (int i = 0; i < 2000; ++i) appends.push_back(BeginAppend(*log_, MakeRecord("x")));
