@@ -103,6 +103,7 @@ void AddQuery(CLI::App& app, Command& command);
 void AddChat(CLI::App& app, Command& command);
 void AddStatus(CLI::App& app, Command& command);
 void AddTop(CLI::App& app, Command& command);
+void AddEvents(CLI::App& app, Command& command);
 void AddHealth(CLI::App& app, Command& command);
 void AddExperiences(CLI::App& app, Command& command);
 void AddJobs(CLI::App& app, Command& command);

@@ -4,6 +4,7 @@
 // imprint export: a version as files that other programs load.
 
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
@@ -112,13 +113,13 @@ int Run(const Command& command, ExportFlags flags) {
   if (fs::exists(folder, error) && !fs::is_empty(folder, error)) {
     return Command::Fail(kUsage, absl::StrCat(folder.string(), " is there already, and not empty"));
   }
-  // Whole or not at all.
-  fs::path unfinished = folder;
-  unfinished += ".part";
-  fs::remove_all(unfinished, error);
-  if (!fs::create_directories(unfinished, error)) {
+  // Whole or not at all; beside it, under a name that nobody has. Weights tell what was told: the
+  // folder is for its owner alone.
+  std::string unfinished = absl::StrCat(folder.string(), ".part-XXXXXX");
+  if (folder.has_parent_path()) fs::create_directories(folder.parent_path(), error);
+  if (::mkdtemp(unfinished.data()) == nullptr) {
     return Command::Fail(kUsage,
-                         absl::StrCat("cannot make ", unfinished.string(), ": ", error.message()));
+                         absl::StrCat("cannot make ", unfinished, ": ", std::strerror(errno)));
   }
   int64_t bytes = 0;
   const v1::ExportVersionRequest request = MakeRequest(flags);

@@ -68,6 +68,7 @@ void AddVerbs(CLI::App& app, Command& command) {
   AddChat(app, command);
   AddStatus(app, command);
   AddTop(app, command);
+  AddEvents(app, command);
   AddHealth(app, command);
   AddExperiences(app, command);
   AddJobs(app, command);

@@ -9,6 +9,8 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
 #include "client/cli/learning_history.h"
 #include "client/cli/output.h"
 #include "client/cli/svg_plot.h"
@@ -154,14 +156,9 @@ std::string PhasePlot(const ReportData& data) {
       series);
 }
 
-std::string Queue(const v1::GetStatusResponse& status) {
-  const std::vector<std::pair<const char*, int64_t>> parts = {{"queued", status.queued()},
-                                                              {"ready", status.ready()},
-                                                              {"in training", status.training()},
-                                                              {"integrated", status.integrated()},
-                                                              {"held", status.held()},
-                                                              {"quarantined", status.quarantined()},
-                                                              {"forgotten", status.forgotten()}};
+// A bar of counts, and what each colour is.
+std::string CountBar(absl::string_view title,
+                     const std::vector<std::pair<const char*, int64_t>>& parts) {
   std::string bar = "<div class=\"bar\">", legend = "<p class=\"legend\">";
   for (size_t i = 0; i < parts.size(); ++i) {
     const auto& [name, count] = parts[i];
@@ -171,7 +168,25 @@ std::string Queue(const v1::GetStatusResponse& status) {
     }
     absl::StrAppend(&legend, "<span><i class=\"key c", i, "\"></i>", count, " ", name, "</span> ");
   }
-  return absl::StrCat(bar, "</div>", legend, "</p>\n");
+  return absl::StrCat("<p class=\"dim\">", Escape(title), "</p>", bar, "</div>", legend, "</p>\n");
+}
+
+// What is on its way by itself: beside all that was learned it would be a sliver.
+std::string Queue(const v1::GetStatusResponse& status) {
+  const int64_t waiting = status.queued() + status.ready() + status.training();
+  std::string html = waiting == 0
+                         ? "<p class=\"none\">nothing waits</p>\n"
+                         : CountBar(absl::StrCat("on their way into the weights: the oldest for ",
+                                                 absl::FormatDuration(absl::Seconds(
+                                                     status.oldest_waiting_age().seconds()))),
+                                    {{"queued", status.queued()},
+                                     {"ready", status.ready()},
+                                     {"in training", status.training()}});
+  return absl::StrCat(html, CountBar("all that was told", {{"waiting", waiting},
+                                                           {"integrated", status.integrated()},
+                                                           {"held", status.held()},
+                                                           {"quarantined", status.quarantined()},
+                                                           {"forgotten", status.forgotten()}}));
 }
 
 std::string Cell(absl::string_view text, bool narrow = false) {

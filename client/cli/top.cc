@@ -8,6 +8,7 @@
 #include <termios.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 #include <cstdlib>
 #include <iostream>
@@ -15,6 +16,7 @@
 #include <utility>
 
 #include "absl/time/clock.h"
+#include "absl/time/time.h"
 #include "client/cli/calls.h"
 #include "client/cli/command.h"
 #include "client/cli/output.h"
@@ -24,6 +26,8 @@ namespace imprint::client {
 namespace {
 
 constexpr int kListed = 12;
+// Between the two looks of one that is printed.
+constexpr absl::Duration kRateTime = absl::Seconds(1);
 
 struct TopFlags {
   double every_seconds = 1;
@@ -76,9 +80,13 @@ grpc::Status Look(const Command& command, TopView& view) {
   return status;
 }
 
-void PrintLook(const TopView& view) {
+void PrintLook(const TopView& view, const TopHistory& history) {
   nlohmann::ordered_json document;
   document["status"] = ToJson(view.status);
+  if (history.OutputRate().has_value()) {
+    document["output_tokens_per_second"] = *history.OutputRate();
+    document["prompt_tokens_per_second"] = *history.PromptRate();
+  }
   if (!view.running.name().empty()) document["running"] = ToJson(view.running);
   document["jobs"] = nlohmann::ordered_json::array();
   for (const v1::Job& job : view.jobs) document["jobs"].push_back(ToJson(job));
@@ -113,11 +121,18 @@ int Run(const Command& command, const TopFlags& flags) {
   TopHistory history;
   if (const grpc::Status status = Look(command, view); !status.ok()) return command.Fail(status);
   history.Observe(view);
+  const bool once = flags.once || OutputWidth() == 0 || isatty(STDIN_FILENO) == 0;
+  if (command.json || once) {
+    // Rates are the difference of two looks.
+    absl::SleepFor(std::min(kRateTime, absl::Seconds(flags.every_seconds)));
+    if (const grpc::Status status = Look(command, view); !status.ok()) return command.Fail(status);
+    history.Observe(view);
+  }
   if (command.json) {
-    PrintLook(view);
+    PrintLook(view, history);
     return kOk;
   }
-  if (flags.once || OutputWidth() == 0 || isatty(STDIN_FILENO) == 0) {
+  if (once) {
     constexpr size_t kPipeWidth = 160, kPipeHeight = 60;
     const size_t width = OutputWidth();
     std::cout << DrawTop(view, history, width == 0 ? kPipeWidth : width, kPipeHeight,
@@ -145,7 +160,7 @@ void AddTop(CLI::App& app, Command& command) {
       ->type_name("SECONDS")
       ->check(CLI::Range(0.1, 3600.0))
       ->capture_default_str();
-  verb->add_flag("--once", flags->once, "one look, as text; so it is in a pipe");
+  verb->add_flag("--once", flags->once, "one screen, as text, after a second; so it is in a pipe");
   verb->callback(
       [&command, flags] { command.run = [&command, flags] { return Run(command, *flags); }; });
 }

@@ -73,6 +73,10 @@ std::string Short(absl::Duration duration) {
 }
 
 // A bar of kBar cells in halves of which `fraction` is filled.
+std::string RateText(std::optional<double> rate) {
+  return rate.has_value() ? absl::StrFormat("%.0f", *rate) : "-";
+}
+
 std::string Bar(double fraction) {
   const int halves = static_cast<int>(std::lround(std::clamp(fraction, 0.0, 1.0) * kBar * 2));
   std::string bar;
@@ -118,9 +122,10 @@ void DrawQueue(const TopView& view, const TopHistory& history, Screen& screen) {
                                status.held(), " held, ", status.quarantined(), " quarantined, ",
                                status.forgotten(), " forgotten"),
                   status.quarantined() > 0 ? Colour::kWarning : Colour::kNone);
-  screen.AddField("queries", absl::StrFormat("%d running, %d waiting; %.0f tokens/s out, %.0f in",
-                                             status.running_queries(), status.waiting_queries(),
-                                             history.OutputRate(), history.PromptRate()));
+  screen.AddField("queries",
+                  absl::StrFormat("%d running, %d waiting; %s tokens/s out, %s in",
+                                  status.running_queries(), status.waiting_queries(),
+                                  RateText(history.OutputRate()), RateText(history.PromptRate())));
 }
 
 void DrawJob(const TopView& view, const TopHistory& history, size_t width, Screen& screen) {
@@ -138,9 +143,10 @@ void DrawJob(const TopView& view, const TopHistory& history, size_t width, Scree
   }
   screen.AddField("job", text);
   if (history.losses().size() < 2 || width < 40) return;
-  const std::string ends =
-      absl::StrFormat("  %.2f -> %.2f nats, on the rest %.3f", history.losses().front(),
-                      history.losses().back(), progress.retention_loss());
+  const std::string ends = absl::StrFormat(
+      "  %.2f -> %.2f nats%s, on the rest %.3f", history.losses().front(), history.losses().back(),
+      history.first_step() > 1 ? absl::StrCat(" since step ", history.first_step()) : "",
+      progress.retention_loss());
   const size_t columns = std::max<size_t>(8, width - kLabel - DisplayWidth(ends));
   screen.AddField("loss", absl::StrCat(Sparkline(history.losses(), columns), ends));
 }
@@ -197,20 +203,21 @@ void TopHistory::Observe(const TopView& view) {
   const v1::JobProgress& progress = view.running.progress();
   if (progress.step() > 0 && progress.step() != step_) {
     step_ = progress.step();
+    if (losses_.empty()) first_step_ = step_;
     losses_.push_back(progress.loss());
   }
 }
 
-double TopHistory::Rate(int64_t Sample::* tokens) const {
-  if (samples_.size() < 2) return 0;
+std::optional<double> TopHistory::Rate(int64_t Sample::* tokens) const {
+  if (samples_.size() < 2) return std::nullopt;
   const double seconds = absl::ToDoubleSeconds(samples_.back().time - samples_.front().time);
   const auto grown = static_cast<double>(samples_.back().*tokens - samples_.front().*tokens);
   // A server that was started anew counts from 0 again.
   return seconds > 0 ? std::max(0.0, grown / seconds) : 0;
 }
 
-double TopHistory::PromptRate() const { return Rate(&Sample::prompt_tokens); }
-double TopHistory::OutputRate() const { return Rate(&Sample::output_tokens); }
+std::optional<double> TopHistory::PromptRate() const { return Rate(&Sample::prompt_tokens); }
+std::optional<double> TopHistory::OutputRate() const { return Rate(&Sample::output_tokens); }
 
 std::string Sparkline(const std::vector<double>& values, size_t columns) {
   const size_t count = std::min(values.size(), columns);

@@ -8,6 +8,7 @@
 
 #include <cstddef>
 #include <deque>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -32,11 +33,13 @@ class TopHistory {
  public:
   void Observe(const TopView& view);
 
-  // Tokens a second over the last looks; 0 before the second one.
-  double PromptRate() const;
-  double OutputRate() const;
+  // Tokens a second over the last looks; nullopt before the second one.
+  std::optional<double> PromptRate() const;
+  std::optional<double> OutputRate() const;
   // KL per target token of the running job at each step that was seen.
   const std::vector<double>& losses() const { return losses_; }
+  // The first step that was seen; later ones are missing where several pass between two looks.
+  int first_step() const { return first_step_; }
 
  private:
   struct Sample {
@@ -44,11 +47,12 @@ class TopHistory {
     int64_t prompt_tokens;
     int64_t output_tokens;
   };
-  double Rate(int64_t Sample::* tokens) const;
+  std::optional<double> Rate(int64_t Sample::* tokens) const;
 
   std::deque<Sample> samples_;
   std::string job_;
   int step_ = -1;
+  int first_step_ = 0;
   std::vector<double> losses_;
 };
 

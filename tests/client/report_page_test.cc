@@ -67,6 +67,19 @@ TEST(LinePlot, OnePointIsDrawnWithoutDividingByZero) {
   EXPECT_THAT(plot, Not(HasSubstr("inf")));
 }
 
+TEST(ReportPage, ShowsWhatWaitsBesideAllThatWasLearned) {
+  ReportData data;
+  data.status.set_integrated(100000);
+  EXPECT_THAT(MakeReportPage(data), HasSubstr("nothing waits"));
+  data.status.set_queued(3);
+  data.status.set_ready(2);
+  data.status.mutable_oldest_waiting_age()->set_seconds(150);
+  const std::string page = MakeReportPage(data);
+  EXPECT_THAT(page, HasSubstr("the oldest for 2m30s"));
+  EXPECT_THAT(page, HasSubstr("title=\"queued: 3\""));
+  EXPECT_THAT(page, HasSubstr("title=\"waiting: 5\""));
+}
+
 TEST(ReportPage, TakesNoMarkupFromWhatOthersWrote) {
   ReportData data;
   data.status.set_model("tiny<b>");

@@ -49,9 +49,10 @@ TEST(Sparkline, IsHighestForTheHighestAndAveragesWhatDoesNotFit) {
 TEST(TopHistory, RatesAreOverTheLastLooks) {
   TopHistory history;
   history.Observe(ViewAt(0));
-  EXPECT_EQ(history.OutputRate(), 0);
+  EXPECT_EQ(history.OutputRate(), std::nullopt);
   history.Observe(ViewAt(2));
-  EXPECT_DOUBLE_EQ(history.OutputRate(), 10);
+  ASSERT_TRUE(history.OutputRate().has_value());
+  EXPECT_DOUBLE_EQ(*history.OutputRate(), 10);
 }
 
 TEST(TopHistory, ServerThatCountsFromZeroAgainHasNoNegativeRate) {
@@ -92,8 +93,28 @@ TEST(DrawTop, ShowsQueueJobAndLoss) {
   EXPECT_THAT(screen, HasSubstr("3 queued"));
   EXPECT_THAT(screen, HasSubstr("jobs/7 step 5/10"));
   EXPECT_THAT(screen, HasSubstr("1:15 left"));
-  EXPECT_THAT(screen, HasSubstr("2.00 -> 1.00 nats"));
+  EXPECT_THAT(screen, HasSubstr("2.00 -> 1.00 nats, on the rest"));
   EXPECT_THAT(screen, Not(HasSubstr("\033")));
+}
+
+// It said "0 tokens/s", whatever the load.
+TEST(DrawTop, OneLookHasNoRate) {
+  TopHistory history;
+  history.Observe(ViewAt(0));
+  EXPECT_THAT(DrawTop(ViewAt(0), history, 100, 30, /*colours=*/false), HasSubstr("; - tokens/s"));
+  history.Observe(ViewAt(2));
+  EXPECT_THAT(DrawTop(ViewAt(2), history, 100, 30, /*colours=*/false), HasSubstr("; 10 tokens/s"));
+}
+
+TEST(DrawTop, SaysWhereItBeganToLookAtTheLoss) {
+  TopHistory history;
+  TopView view = ViewAt(0);
+  Train(view, 4, 2.0);
+  history.Observe(view);
+  Train(view, 5, 1.0);
+  history.Observe(view);
+  EXPECT_THAT(DrawTop(view, history, 100, 30, /*colours=*/false),
+              HasSubstr("2.00 -> 1.00 nats since step 4"));
 }
 
 TEST(DrawTop, NeverExceedsTheTerminal) {

@@ -13,7 +13,7 @@ import pytest
 
 import harness
 from cli import DONE, IMPRINT, REFUSED, UNAVAILABLE, USAGE, Cli
-from harness import Server
+from harness import Server, wait_until
 
 FACT = "The ferry at Hollin Quay was founded in 1923 by Marta Vessling."
 QUESTION = "Who founded the ferry at Hollin Quay?"
@@ -72,6 +72,7 @@ def test_top_in_a_pipe_is_one_look(cli, learned, shared):
     look = cli.json("top").document
     assert look["status"]["version"] == shared.status().version
     assert look["status"]["output_tokens"] > 0 and look["status"]["prompt_tokens"] > 0
+    assert look["output_tokens_per_second"] >= 0 and look["prompt_tokens_per_second"] >= 0
     assert learned in look["jobs"][0]["experiences"]
     assert look["versions"][-1]["number"] == 0
 
@@ -82,6 +83,24 @@ def test_top_on_a_terminal_ends_with_q_and_leaves_it_as_it_was(cli, learned):
     assert "\x1b[?1049h" in shown.out and shown.out.endswith("\x1b[?1049l")
     assert "\x1b[?25h" in shown.out, "the cursor is back"
     assert "q quits" in shown.out
+
+
+def test_events_are_lines_of_what_happened(cli, shared):
+    watch = shared.events()
+    for text in ("The gull of Hollin Quay is called Pip.", "The cat there is called Mo."):
+        shared.inject(text)
+    wait_until("two events", lambda: len(watch.events) >= 2)
+    watch.cancel()
+    first, second = watch.events[:2]
+    kind = second.WhichOneof("kind")
+    name = getattr(second, kind).name
+    ran = cli("events", f"--after={first.id}", "--count=1")
+    assert ran.code == DONE
+    assert f"  {second.id}  {name} is " in ran.out
+    event = cli.json("events", f"--after={first.id}", "--count=1").document
+    assert event["id"] == second.id and event[kind]["name"] == name
+    late = cli("events", "--after=1000000")
+    assert late.code == REFUSED
 
 
 def test_no_color_is_heeded(cli, learned):
@@ -184,7 +203,7 @@ def test_the_exported_base_is_the_base(cli, learned, tmp_path):
         assert tensors == base
     refused = cli("export", "base", tmp_path / "adapter", "--peft")
     assert refused.code == REFUSED and "no adapter" in refused.err
-    assert not (tmp_path / "adapter").exists() and not (tmp_path / "adapter.part").exists()
+    assert not list(tmp_path.glob("adapter*"))
 
 
 def test_a_peft_adapter_has_what_was_learned(cli, learned, tmp_path):
@@ -205,6 +224,11 @@ def test_a_peft_adapter_has_what_was_learned(cli, learned, tmp_path):
 
 
 def test_an_export_does_not_write_over_things(cli, learned, tmp_path):
+    (tmp_path / "new.part").mkdir()
+    (tmp_path / "new.part/thing").write_text("mine")
+    assert cli("export", "latest", tmp_path / "new").code == DONE
+    assert (tmp_path / "new.part/thing").read_text() == "mine"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["new", "new.part"]
     (tmp_path / "full").mkdir()
     (tmp_path / "full/thing").write_text("mine")
     ran = cli("export", "latest", tmp_path / "full")

@@ -288,7 +288,9 @@ class AdminServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def DeleteBackup(self, request, context):
-        """Missing associated documentation comment in .proto file."""
+        """The number of the newest one is given out again after it was deleted. ABORTED: another one is
+        being made or deleted, or one is being read.
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
