@@ -28,12 +28,10 @@ namespace {
 // Experiences written about at once: as many as keep the engine's batch full while each of
 // them waits for a step of its own.
 constexpr int kGeneratorThreads = 8;
-// Events that StreamEvents can still give to a late listener.
-constexpr int kEventsInMemory = 1024;
 // After the engine ended what was left over: for the last messages to leave.
 constexpr absl::Duration kLastWords = absl::Seconds(2);
-constexpr rpc::WorkerPoolOptions kQuickPool = {.threads = 2, .max_queue = 1024};
-constexpr rpc::WorkerPoolOptions kSlowPool = {.threads = 4, .max_queue = 64};
+constexpr int kQuickThreads = 2;
+constexpr int kSlowThreads = 4;
 
 // The last part of the folder's path, for people and metrics.
 std::string ModelName(const std::filesystem::path& folder) {
@@ -58,7 +56,7 @@ absl::Status CheckModelFolder(const std::filesystem::path& folder) {
 }  // namespace
 
 App::App(const ServerOptions& options)
-    : options_(options), clock_(Clock::Real()), events_(clock_, kEventsInMemory) {}
+    : options_(options), clock_(Clock::Real()), events_(clock_, options_.max_events) {}
 
 App::~App() {
   events_.Close();
@@ -258,8 +256,10 @@ void App::ConnectEvents() {
 }
 
 absl::Status App::Listen() {
-  quick_pool_ = std::make_unique<rpc::WorkerPool>(kQuickPool);
-  slow_pool_ = std::make_unique<rpc::WorkerPool>(kSlowPool);
+  quick_pool_ = std::make_unique<rpc::WorkerPool>(
+      rpc::WorkerPoolOptions{.threads = kQuickThreads, .max_queue = options_.max_calls_waiting});
+  slow_pool_ = std::make_unique<rpc::WorkerPool>(rpc::WorkerPoolOptions{
+      .threads = kSlowThreads, .max_queue = options_.max_long_calls_waiting});
   service_deps_ = MakeServiceDeps();
   AddBuildInfo(service_deps_.info, &metrics_);
   AddExperienceMetrics(log_.get(), clock_, &metrics_);
@@ -268,6 +268,7 @@ absl::Status App::Listen() {
   AddDiskMetrics(options_.data_dir, &metrics_);
   if (backups_ != nullptr) AddBackupMetrics(backups_.get(), &metrics_);
   AddLimits(options_, &metrics_);
+  AddCallMetrics(quick_pool_.get(), slow_pool_.get(), &metrics_);
   int metrics_port = 0;
   if (!options_.metrics_listen.empty()) {
     IMPRINT_ASSIGN_OR_RETURN(metrics_port, metrics_.Listen(options_.metrics_listen));

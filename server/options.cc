@@ -125,7 +125,9 @@ void AddServerFlags(CLI::App* app, ServerOptions* options) {
   listen.Add("--metrics_listen", options->metrics_listen,
              "address of Prometheus' /metrics; empty: off");
   listen.AddSwitch("--allow_insecure_listen", options->allow_insecure_listen,
-                   "allow addresses beyond this machine without TLS");
+                   "allow addresses beyond this machine without TLS, all three");
+  listen.AddSwitch("--allow_insecure_metrics_listen", options->allow_insecure_metrics_listen,
+                   "allow it for --metrics_listen, which has no TLS, alone");
   listen.Add("--tls_cert", options->listen.tls.certificate_file,
              "PEM file of the certificates; read again when it changes, as the two others");
   listen.Add("--tls_key", options->listen.tls.key_file, "PEM file of the private key");
@@ -177,6 +179,16 @@ void AddServingFlags(CLI::App* app, ServerOptions* options) {
             "tokens of an answer where the query does not say");
   serve.Add("--serve.max_outbox", options->query.max_outbox, 1, kMaxInt,
             "pieces of an answer that may wait for a slow reader");
+  serve.Add("--serve.max_streams", options->listen.max_streams, 1, kMaxInt,
+            "calls of one connection at a time; more of them wait at the caller");
+  serve.Add("--serve.max_call_bytes", options->listen.max_call_bytes, 1 << 20, kMaxInt64,
+            "memory of requests and answers on their way; beyond it no more is read");
+  serve.Add("--serve.max_calls_waiting", options->max_calls_waiting, 1, kMaxInt,
+            "calls that may wait for a thread before they are looked at");
+  serve.Add("--serve.max_long_calls_waiting", options->max_long_calls_waiting, 1, kMaxInt,
+            "... of those that take long: probes, updates, backups, exports");
+  serve.Add("--serve.max_events", options->max_events, 1, kMaxInt,
+            "events kept for a listener that is late");
   serve.Add("--pending.max_tokens", options->limits.max_pending_tokens, 1, kMaxInt,
             "tokens that pending_context may take");
 
@@ -383,8 +395,10 @@ std::string Contradiction(const ServerOptions& options) {
   if (!has_tls && !listen.admin_address.empty() && !IsThisMachine(listen.admin_address)) {
     return refuse("--admin_listen", listen.admin_address, kUseTls);
   }
-  if (!options.metrics_listen.empty() && !IsThisMachine(options.metrics_listen)) {
-    return refuse("--metrics_listen", options.metrics_listen, "give an address of this machine");
+  if (!options.allow_insecure_metrics_listen && !options.metrics_listen.empty() &&
+      !IsThisMachine(options.metrics_listen)) {
+    return refuse("--metrics_listen", options.metrics_listen,
+                  "give an address of this machine, --allow_insecure_metrics_listen");
   }
   return "";
 }

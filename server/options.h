@@ -36,7 +36,12 @@ struct ServerOptions {
   int threads = 0;  // 0: UsableCpus()
 
   rpc::ListenOptions listen;
+  int max_calls_waiting = 1024;
+  int max_long_calls_waiting = 64;
+  int max_events = 1024;
   bool allow_insecure_listen = false;
+  // For metrics_listen alone, which has no TLS.
+  bool allow_insecure_metrics_listen = false;
   std::string metrics_listen = "127.0.0.1:9464";  // empty: off
   // Gets the bound ports as JSON once the server listens; empty: none.
   std::filesystem::path port_file;

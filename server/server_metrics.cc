@@ -9,10 +9,32 @@
 #include <optional>
 #include <string>
 #include <system_error>
+#include <utility>
 
 #include "absl/time/time.h"
+#include "common/cpu_count.h"
+#include "common/data_folder.h"
+#include "server/metrics/process_stats.h"
 
 namespace imprint {
+
+namespace {
+
+// Of all files below the folder. Some of them may go meanwhile.
+std::uintmax_t SizeOf(const std::filesystem::path& folder) {
+  std::uintmax_t size = 0;
+  std::error_code error;
+  std::filesystem::recursive_directory_iterator entry(folder, error);
+  for (; !error && entry != std::filesystem::recursive_directory_iterator();
+       entry.increment(error)) {
+    std::error_code gone;
+    const std::uintmax_t bytes = entry->is_regular_file(gone) ? entry->file_size(gone) : 0;
+    if (!gone) size += bytes;
+  }
+  return size;
+}
+
+}  // namespace
 
 void AddExperienceMetrics(const experience::ExperienceLog* log, const Clock* clock,
                           metrics::Metrics* metrics) {
@@ -80,6 +102,26 @@ void AddStoreMetrics(const store::Store* store, metrics::Metrics* metrics) {
   metrics->AddCallbackCounter("imprint_rocksdb_background_errors_total",
                               "Errors of RocksDB's background work.", {},
                               read("rocksdb.background-errors"));
+  auto read_seconds = [store](const char* micros) {
+    return [store, micros] {
+      return static_cast<double>(store->GetIntProperty(micros).value_or(0)) / 1e6;
+    };
+  };
+  metrics->AddCallbackCounter(
+      "imprint_rocksdb_wal_syncs_total",
+      "Syncs of the write-ahead log: every answer to an inject waits for one.", {},
+      read("rocksdb.wal.synced"));
+  metrics->AddCallbackCounter("imprint_rocksdb_wal_sync_seconds_total",
+                              "Time that those syncs took.", {},
+                              read_seconds("rocksdb.wal.file.sync.micros"));
+  metrics->AddCallbackCounter("imprint_rocksdb_stall_seconds_total",
+                              "Time that writes waited for compaction.", {},
+                              read_seconds("rocksdb.stall.micros"));
+  metrics->AddCallbackCounter("imprint_rocksdb_block_cache_hits_total",
+                              "Blocks that were in RocksDB's cache.", {},
+                              read("rocksdb.block.cache.hit"));
+  metrics->AddCallbackCounter("imprint_rocksdb_block_cache_misses_total",
+                              "Blocks that had to be read.", {}, read("rocksdb.block.cache.miss"));
 }
 
 void AddDiskMetrics(const std::filesystem::path& data_dir, metrics::Metrics* metrics) {
@@ -98,6 +140,18 @@ void AddDiskMetrics(const std::filesystem::path& data_dir, metrics::Metrics* met
   metrics->AddCallbackGauge("imprint_data_size_bytes",
                             "Size of the file system that --data_dir is on.", {},
                             read(&space_info::capacity));
+  metrics->AddCallbackGauge(
+      "imprint_versions_bytes", "Size of the versions' files.", {},
+      [folder = VersionsOf(data_dir)] { return static_cast<double>(SizeOf(folder)); });
+}
+
+void AddCallMetrics(const rpc::WorkerPool* quick, const rpc::WorkerPool* slow,
+                    metrics::Metrics* metrics) {
+  for (const auto& [kind, pool] : {std::pair("quick", quick), std::pair("long", slow)}) {
+    metrics->AddCallbackGauge(
+        "imprint_calls_waiting", "Calls that wait for a thread before they are looked at.",
+        {{"kind", kind}}, [pool = pool] { return static_cast<double>(pool->waiting()); });
+  }
 }
 
 void AddBackupMetrics(const backup::BackupWriter* backups, metrics::Metrics* metrics) {
@@ -117,6 +171,11 @@ void AddLimits(const ServerOptions& options, metrics::Metrics* metrics) {
       static_cast<double>(options.engine.kv_tokens));
   add("imprint_limit_queries_running", "--serve.max_running: sequences that run at once.",
       options.engine.max_running);
+  add("imprint_limit_threads", "--threads: processors that the server may keep busy.",
+      options.threads > 0 ? options.threads : UsableCpus());
+  add("imprint_limit_memory_bytes",
+      "Memory of the machine, or what the container may have, whichever is less.",
+      metrics::MemoryLimitBytes());
 }
 
 void AddBuildInfo(const rpc::ServerInfo& info, metrics::Metrics* metrics) {

@@ -25,6 +25,9 @@ void AddVersionMetrics(const version::VersionManager* versions, metrics::Metrics
 void AddStoreMetrics(const store::Store* store, metrics::Metrics* metrics);
 // Of the file system that holds `data_dir`.
 void AddDiskMetrics(const std::filesystem::path& data_dir, metrics::Metrics* metrics);
+// Calls that wait for a thread, quick and long ones.
+void AddCallMetrics(const rpc::WorkerPool* quick, const rpc::WorkerPool* slow,
+                    metrics::Metrics* metrics);
 void AddBackupMetrics(const backup::BackupWriter* backups, metrics::Metrics* metrics);
 // What others are held against.
 void AddLimits(const ServerOptions& options, metrics::Metrics* metrics);

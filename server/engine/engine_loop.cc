@@ -70,10 +70,11 @@ bool EngineImpl::IsSuperseded(const Task& task) const {
 }
 
 absl::Status EngineImpl::DueStatus(const Task& task, absl::Time now) const {
-  if (task.handle.cancelled()) return absl::CancelledError("the request was cancelled");
+  // First, since gRPC cancels what is past its deadline.
   if (now >= task.deadline) {
     return absl::DeadlineExceededError("the request's deadline passed before its answer ended");
   }
+  if (task.handle.cancelled()) return absl::CancelledError("the request was cancelled");
   if (now >= rules_.drain_at) return absl::UnavailableError("the server is shutting down");
   const auto superseded = rules_.superseded.find(task.version->number);
   if (superseded != rules_.superseded.end() && now >= superseded->second.end_at) {

@@ -170,7 +170,7 @@ AuthMetrics MakeAuthMetrics(Maker make) {
   return auth;
 }
 
-RpcMetrics MakeRpcMetrics(prometheus::Registry* registry) {
+RpcMetrics MakeRpcMetrics(prometheus::Registry* registry, Maker make) {
   // Families are as thread-safe as the registry that owns them, and find what was made
   // before by its labels.
   auto* requests = &prometheus::BuildCounter()
@@ -182,16 +182,13 @@ RpcMetrics MakeRpcMetrics(prometheus::Registry* registry) {
                        .Help("From the arrival of a call to its last byte, by method.")
                        .Register(*registry);
   RpcMetrics rpc;
-  rpc.record = [requests, latency](std::string_view method, std::string_view code, double seconds) {
-    const std::string method_label(method);
-    requests->Add({{"method", method_label}, {"code", std::string(code)}}).Increment();
-    latency->Add({{"method", method_label}}, LatencySeconds()).Observe(seconds);
+  rpc.calls_of = [requests, latency](const std::string& method) {
+    return std::make_shared<CallMetrics>(method, requests,
+                                         &latency->Add({{"method", method}}, LatencySeconds()));
   };
-  rpc.declare = [requests, latency](std::string_view method) {
-    const std::string method_label(method);
-    requests->Add({{"method", method_label}, {"code", "OK"}});
-    latency->Add({{"method", method_label}}, LatencySeconds());
-  };
+  rpc.tls_files_bad = make.Gauge("imprint_rpc_tls_files_bad",
+                                 "1 while --tls_cert, --tls_key or --tls_client_ca cannot be used "
+                                 "and the certificate of before stays in force.");
   return rpc;
 }
 
@@ -209,7 +206,7 @@ Metrics::Metrics()
       generator_(MakeGeneratorMetrics(Maker(registry_.get()))),
       update_(MakeUpdateMetrics(Maker(registry_.get()))),
       auth_(MakeAuthMetrics(Maker(registry_.get()))),
-      rpc_(MakeRpcMetrics(registry_.get())) {
+      rpc_(MakeRpcMetrics(registry_.get(), Maker(registry_.get()))) {
   AddCallbackCounter("imprint_process_cpu_seconds_total", "Processor time of all threads.", {},
                      ProcessCpuSeconds);
   AddCallbackGauge("imprint_process_resident_memory_bytes", "Memory that is in RAM.", {},

@@ -12,7 +12,6 @@
 #include <map>
 #include <memory>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -20,6 +19,7 @@
 #include "prometheus/gauge.h"
 #include "prometheus/histogram.h"
 #include "prometheus/registry.h"
+#include "server/metrics/call_metrics.h"
 
 namespace imprint::metrics {
 
@@ -80,10 +80,9 @@ struct AuthMetrics {
 };
 
 struct RpcMetrics {
-  // One finished call; `method` is one of the service's own, `code` a canonical name.
-  std::function<void(std::string_view method, std::string_view code, double seconds)> record;
-  // Shows a method at 0 before its first call.
-  std::function<void(std::string_view method)> declare;
+  // Handles of a method, which is one of the service's own; the registry outlives them.
+  std::function<std::shared_ptr<CallMetrics>(const std::string& method)> calls_of;
+  prometheus::Gauge* tls_files_bad;
 };
 
 // Owns the registry. Thread-safe.

@@ -6,6 +6,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <filesystem>
 #include <fstream>
@@ -41,6 +42,15 @@ double ProcessOpenFiles() {
   for (; !error && files != std::filesystem::directory_iterator(); files.increment(error)) ++count;
   // The iterator itself holds one of them.
   return count > 0 ? static_cast<double>(count - 1) : 0;
+}
+
+double MemoryLimitBytes() {
+  const double machine =
+      static_cast<double>(sysconf(_SC_PHYS_PAGES)) * static_cast<double>(sysconf(_SC_PAGESIZE));
+  std::ifstream file("/sys/fs/cgroup/memory.max");
+  double group = 0;
+  // "max" is no number.
+  return file >> group ? std::min(machine, group) : machine;
 }
 
 }  // namespace imprint::metrics

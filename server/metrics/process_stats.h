@@ -15,6 +15,10 @@ double ProcessCpuSeconds();
 double ProcessResidentBytes();
 double ProcessOpenFiles();
 
+// What the process may have before it is killed: the machine's memory, or what the container's
+// control group allows (cgroup v2 `memory.max`, as a container sees it), whichever is less.
+double MemoryLimitBytes();
+
 }  // namespace imprint::metrics
 
 #endif  // IMPRINT_SERVER_METRICS_PROCESS_STATS_H_

@@ -46,6 +46,7 @@ rocksdb::DBOptions MakeDbOptions(rocksdb::Env* env) {
   options.info_log_level = rocksdb::InfoLogLevel::WARN_LEVEL;
   options.keep_log_file_num = 4;
   options.max_log_file_size = 4 << 20;
+  options.statistics = rocksdb::CreateDBStatistics();
   return options;
 }
 
@@ -293,7 +294,22 @@ absl::Status Database::ProbeDisk(const std::filesystem::path& path, rocksdb::Env
   return ToStatus(status, path);
 }
 
+std::optional<uint64_t> Database::GetStatistic(std::string_view name) const {
+  const rocksdb::Statistics& statistics = *db_->GetDBOptions().statistics;
+  for (const auto& [ticker, ticker_name] : rocksdb::TickersNameMap) {
+    if (ticker_name == name) return statistics.getTickerCount(ticker);
+  }
+  for (const auto& [histogram, histogram_name] : rocksdb::HistogramsNameMap) {
+    if (histogram_name != name) continue;
+    rocksdb::HistogramData data;
+    statistics.histogramData(histogram, &data);
+    return data.sum;
+  }
+  return std::nullopt;
+}
+
 std::optional<uint64_t> Database::GetIntProperty(std::string_view property) const {
+  if (const std::optional<uint64_t> statistic = GetStatistic(property)) return statistic;
   uint64_t value = 0;
   // RocksDB would add up once for each family what is the whole database's.
   const bool of_families =

@@ -86,6 +86,8 @@ class Database {
   // Whether a file can be written and synced in the folder now.
   static absl::Status ProbeDisk(const std::filesystem::path& path, rocksdb::Env* env);
 
+  // A property, a ticker or the sum of a histogram, by RocksDB's name. The last two count from
+  // Open.
   std::optional<uint64_t> GetIntProperty(std::string_view property) const;
 
   // For RocksDB's own tools. Never null.
@@ -97,6 +99,8 @@ class Database {
 
  private:
   explicit Database(const std::filesystem::path& path);
+
+  std::optional<uint64_t> GetStatistic(std::string_view name) const;
 
   const std::filesystem::path path_;
   std::unique_ptr<rocksdb::DB> db_;

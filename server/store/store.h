@@ -218,7 +218,7 @@ class Store {
   // Empty when never put.
   absl::StatusOr<std::string> GetSetting(std::string_view name) const;
 
-  // RocksDB's own statistics by property name, for metrics.
+  // RocksDB's own statistics by their names, for metrics.
   std::optional<uint64_t> GetIntProperty(std::string_view property) const;
 
  private:

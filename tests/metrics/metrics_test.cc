@@ -115,10 +115,11 @@ TEST(MetricsTest, HandlesChangeWhatIsShown) {
 
 TEST(MetricsTest, CountsCallsByMethodAndCode) {
   Metrics metrics;
-  metrics.rpc()->declare("Score");
-  metrics.rpc()->record("Query", "OK", 0.2);
-  metrics.rpc()->record("Query", "NOT_FOUND", 0.001);
-  metrics.rpc()->record("Query", "OK", 0.3);
+  const std::shared_ptr<CallMetrics> score = metrics.rpc()->calls_of("Score");
+  const std::shared_ptr<CallMetrics> query = metrics.rpc()->calls_of("Query");
+  query->Record(absl::StatusCode::kOk, 0.2);
+  query->Record(absl::StatusCode::kNotFound, 0.001);
+  metrics.rpc()->calls_of("Query")->Record(absl::StatusCode::kOk, 0.3);
   const std::string text = metrics.Text();
   EXPECT_THAT(text, HasSubstr("imprint_rpc_requests_total{code=\"OK\",method=\"Query\"} 2"));
   EXPECT_THAT(text, HasSubstr("imprint_rpc_requests_total{code=\"NOT_FOUND\",method=\"Query\"} 1"));
