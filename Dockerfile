@@ -53,7 +53,7 @@ RUN apt-get update \
  && rm -rf /var/cache/apt/* /var/lib/apt/lists/* \
  && useradd --uid 10001 --user-group --no-create-home --home-dir /data --shell /usr/sbin/nologin \
       imprint \
- && install -d -o imprint -g imprint -m 700 /data
+ && install -d -o imprint -g imprint -m 700 /data /backups
 COPY --from=build /out/lib /usr/local/lib/imprint
 COPY --from=build /out/bin /usr/local/bin
 COPY --from=build /out/models /models

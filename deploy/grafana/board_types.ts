@@ -32,13 +32,16 @@ interface Target {
   editorMode: 'code';
   expr: string;
   legendFormat: string;
-  range: true;
 }
 
-type Panel<Type, Options, Custom> = Omit<AnyPanel, 'type' | 'options' | 'fieldConfig' | 'targets'> & {
+// What is shown as one value is asked for now: the last one of a range may be hours old.
+type NowTarget = Target & { instant: true };
+type RangeTarget = Target & { range: true };
+
+type Panel<Type, Options, Custom, Query> = Omit<AnyPanel, 'type' | 'options' | 'fieldConfig' | 'targets'> & {
   type: Type;
   options: Options;
-  targets: Target[];
+  targets: Query[];
   fieldConfig: {
     defaults: Omit<FieldConfig, 'custom'> & { custom?: Custom };
     overrides: NonNullable<AnyPanel['fieldConfig']>['overrides'];
@@ -49,8 +52,8 @@ export type Board = Json<
   Omit<Dashboard, 'panels' | 'annotations' | 'templating' | 'id'> & {
     id: null;
     panels: (
-      | Panel<'stat', StatOptions, never>
-      | Panel<'timeseries', TimeSeriesOptions, GraphFieldConfig>
+      | Panel<'stat', StatOptions, never, NowTarget>
+      | Panel<'timeseries', TimeSeriesOptions, GraphFieldConfig, RangeTarget>
       | RowPanel
     )[];
     annotations: {

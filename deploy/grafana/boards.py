@@ -93,6 +93,11 @@ class Prometheus:
                 series.append((one["metric"], points))
         return series
 
+    def now(self, query, time):
+        """[(labels, value), ...]; NaN is a value here, as Grafana shows it."""
+        found = self.get("query", query=query, time=time)
+        return [(one["metric"], float(one["value"][1])) for one in found["result"]]
+
 
 def legend(target, labels):
     """The name of a series, as the target's legendFormat writes it."""

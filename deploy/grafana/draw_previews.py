@@ -56,6 +56,8 @@ def scaled(value, steps):
 
 def as_text(value, unit, decimals=None):
     """A value as Grafana writes it in that unit, about."""
+    if math.isnan(value):
+        return "NaN"
 
     def plain(number):
         if decimals is not None:
@@ -189,24 +191,21 @@ class Drawing:
     def _stat(self, panel, left, top, width, height):
         defaults, options = panel["fieldConfig"]["defaults"], panel["options"]
         middle = {"x": left + width / 2, "y": top + height * 0.52, "ha": "center"}
-        series = self._series(panel)
-        if not series:
-            self._text(words="No data", color=FAINT, **middle)
+        (target,) = panel["targets"]
+        step = self.time_range.step()
+        query = boards.fill_in(target["expr"], self.time_range, step, self.variables)
+        found = self.prometheus.now(query, self.time_range.end)
+        if not found:
+            self._text(words=defaults["noValue"], color=FAINT, **middle)
             return
-        name, points, _ = series[0]
-        value = points[-1][1]
+        labels, value = found[0]
+        name = boards.legend(target, labels)
         color = threshold_color(value, defaults)
         words = as_text(value, defaults["unit"], defaults.get("decimals"))
         for mapping in defaults["mappings"]:
             words = mapping["options"].get(f"{value:g}", {"text": words})["text"]
         if options["textMode"] == "name":
             words = textwrap.fill(name, 20)
-        if options["graphMode"] == "area":
-            spark = self._axes(left + 6, top + height * 0.68, width - 12, height * 0.28)
-            spark.axis("off")
-            times, values = zip(*points, strict=True)
-            spark.plot(times, values, color=color, linewidth=1)
-            spark.fill_between(times, values, min(values), color=color, alpha=0.15)
         size = 12 if options["textMode"] == "name" else 18
         self._text(words=words, color=color, fontsize=size, weight="bold", **middle)
 

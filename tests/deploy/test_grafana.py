@@ -94,6 +94,17 @@ def test_panel_is_complete(panel):
 
 
 @each_panel
+def test_one_value_is_that_of_now(panel):
+    """The last one of a range may be hours old, and green all the same."""
+    is_now = panel["type"] == "stat"
+    for target in panel["targets"]:
+        assert target.get("instant", False) == is_now and target.get("range", False) != is_now
+    if is_now:
+        assert panel["options"]["graphMode"] == "none"
+        assert panel["fieldConfig"]["defaults"]["noValue"]
+
+
+@each_panel
 def test_threshold_is_an_alerts(panel):
     """A panel that turns red names the alert that fires there, and is red at its value."""
     defaults = panel["fieldConfig"]["defaults"]

@@ -33,6 +33,12 @@ SWITCHES = {
     "no-metrics": {"metrics": {"enabled": False}},
     "monitor": {"metrics": {"serviceMonitor": {"enabled": True, "labels": {"release": "p"}}}},
     "rules": {"metrics": {"prometheusRule": {"enabled": True, "labels": {"release": "p"}}}},
+    "backup": {"backup": {"existingClaim": "imprint-backups", "keep": 30}},
+    "volumes": {
+        "extraVolumes": [{"name": "endpoint", "secret": {"secretName": "endpoint-key"}}],
+        "extraVolumeMounts": [{"name": "endpoint", "mountPath": "/endpoint", "readOnly": True}],
+        "flags": {"generator.endpoint_key_file": "/endpoint/key"},
+    },
     "tls": {"tls": {"secretName": "imprint-tls"}},
     "tls-alone": {"tls": {"secretName": "imprint-tls"}, "metrics": {"enabled": False}},
     "client-certificates": {"tls": {"secretName": "imprint-tls", "clientCertificates": True}},
@@ -64,7 +70,11 @@ def merged(*layers):
     return result
 
 
-SWITCHES["all"] = merged(*(SWITCHES[name] for name in SWITCHES if not name.startswith("no-")))
+# Those that take away what others turn on, alone.
+APART = ("tls-alone", "one-port", "closed")
+SWITCHES["all"] = merged(
+    *(SWITCHES[name] for name in SWITCHES if not name.startswith("no-") and name not in APART)
+)
 
 
 def helm(*arguments, values=None):
@@ -280,8 +290,44 @@ def test_tls():
     env = {each["name"]: each.get("value") for each in container["env"]}
     assert (env["IMPRINT_SERVER"], env["IMPRINT_TLS_CA"]) == ("localhost:50051", "/tls/ca.crt")
     # /metrics has none; where there is no /metrics, nothing is in the clear.
-    assert "--allow_insecure_listen" in container["args"]
-    assert "--allow_insecure_listen" not in container_of(render(SWITCHES["tls-alone"]))["args"]
+    consents = [each for each in container["args"] if "insecure" in each]
+    assert consents == ["--allow_insecure_metrics_listen"]
+    assert "insecure" not in str(container_of(render(SWITCHES["tls-alone"]))["args"])
+    assert "--allow_insecure_listen" in container_of(render())["args"]
+
+
+def test_backups_have_a_place_of_their_own():
+    container = container_of(render(SWITCHES["backup"]))
+    assert {"--backup.dir=/backups", "--backup.keep=30"} <= set(container["args"])
+    assert {"name": "backups", "mountPath": "/backups"} in container["volumeMounts"]
+    (volume,) = [
+        v for v in pod_of(render(SWITCHES["backup"]))["spec"]["volumes"] if v["name"] == "backups"
+    ]
+    assert volume["persistentVolumeClaim"] == {"claimName": "imprint-backups"}
+    assert "backup" not in str(container_of(render())["args"])
+
+
+def test_more_volumes():
+    pod = pod_of(render(SWITCHES["volumes"]))["spec"]
+    assert SWITCHES["volumes"]["extraVolumes"][0] in pod["volumes"]
+    assert SWITCHES["volumes"]["extraVolumeMounts"][0] in pod["containers"][0]["volumeMounts"]
+
+
+def test_every_switch_turned_has_every_kind():
+    kinds = {kind for kind, _ in render(SWITCHES["all"])}
+    assert kinds >= {
+        "StatefulSet", "Service", "ServiceMonitor", "PrometheusRule", "NetworkPolicy",
+        "PodDisruptionBudget",
+    }  # fmt: skip
+
+
+def test_alerts_lead_to_a_runbook_that_people_can_read():
+    url = "https://wiki.example/imprint"
+    rule = {"enabled": True, "runbookUrl": url}
+    objects = render({"metrics": {"prometheusRule": rule}})
+    (rules,) = [each for (kind, _), each in objects.items() if kind == "PrometheusRule"]
+    for alert in rules["spec"]["groups"][0]["rules"]:
+        assert alert["annotations"]["runbook_url"] == f"{url}#{alert['alert'].lower()}"
 
 
 def test_client_certificates():

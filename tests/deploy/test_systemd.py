@@ -22,11 +22,15 @@ needs_systemd = pytest.mark.skipif(
 )
 
 
+def with_programs(text):
+    """Programs that are there, in place of the installed ones."""
+    return text.replace("/usr/local/bin", str(harness.IMPRINTD.parent))
+
+
 @pytest.fixture
 def unit(tmp_path):
-    """The unit with a program that is there."""
     path = tmp_path / "imprintd.service"
-    path.write_text(UNIT.replace("/usr/local/bin/imprintd", str(harness.IMPRINTD)))
+    path.write_text(with_programs(UNIT))
     return path
 
 
@@ -38,16 +42,26 @@ def analyze(*arguments):
 
 
 @needs_systemd
-@pytest.mark.parametrize("drop_in", [None, "gpu.conf", "secure.conf"])
+@pytest.mark.parametrize("drop_in", [None, "gpu.conf", "secure.conf", "backup.conf"])
 def test_it_verifies(unit, drop_in):
     if drop_in:
         folder = unit.with_name("imprintd.service.d")
         folder.mkdir()
-        text = (FOLDER / drop_in).read_text()
-        program = str(harness.IMPRINTD)
-        (folder / drop_in).write_text(text.replace("/usr/local/bin/imprintd", program))
+        (folder / drop_in).write_text(with_programs((FOLDER / drop_in).read_text()))
     # Not only the exit code: a line that systemd ignores is told, and no more.
     assert analyze("verify", str(unit)) == (0, "")
+
+
+@needs_systemd
+def test_the_backup_verifies_and_is_confined(unit):
+    for name in ("imprint-backup.service", "imprint-backup.timer"):
+        unit.with_name(name).write_text(with_programs((FOLDER / name).read_text()))
+    service = unit.with_name("imprint-backup.service")
+    assert analyze("verify", str(service), str(unit.with_name("imprint-backup.timer"))) == (0, "")
+    code, text = analyze(
+        "security", "--offline=true", f"--threshold={round(MOST_EXPOSURE * 10)}", str(service)
+    )
+    assert code == 0, text
 
 
 @needs_systemd

@@ -46,8 +46,14 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 - --auth.forget_scope={{ .Values.auth.forgetScope }}
 {{- end }}
 {{- /* Others must reach the pod; /metrics has no TLS. Who may, says the NetworkPolicy. */}}
-{{- if or (not .Values.tls.secretName) .Values.metrics.enabled }}
+{{- if not .Values.tls.secretName }}
 - --allow_insecure_listen
+{{- else if .Values.metrics.enabled }}
+- --allow_insecure_metrics_listen
+{{- end }}
+{{- if .Values.backup.existingClaim }}
+- --backup.dir=/backups
+- --backup.keep={{ .Values.backup.keep }}
 {{- end }}
 - --drain_deadline={{ .Values.drainSeconds }}s
 {{- if .Values.gpu.count }}
