@@ -16,7 +16,7 @@ against the real server.
 
   --lint                     only clang-format, clang-tidy, buf lint, clippy,
                              rustfmt, ruff, mypy, shellcheck and hadolint
-  --ci                       every test, then lint
+  --ci                       every test, seconds of each fuzzer, then lint
   --device=cuda:N            only the model, engine and update suites, on a GPU;
                              says so where there is none
   --sanitize=address|thread  only the C++ tests, built with the address and
@@ -32,6 +32,7 @@ readonly venv_dir=$root_dir/build/deps/venv
 
 run_tests=true
 run_lint=false
+run_fuzz=false
 device=cpu
 preset=release
 for argument in "$@"; do
@@ -42,6 +43,7 @@ for argument in "$@"; do
       ;;
     --ci)
       run_lint=true
+      run_fuzz=true
       ;;
     --device=cpu) device=cpu ;;
     --device=cuda:[0-9]*) device=${argument#--device=} ;;
@@ -99,6 +101,7 @@ install() {
   local options=()
   if $run_tests; then options+=(--tests); fi
   if $run_lint; then options+=(--lint); fi
+  if $run_fuzz; then options+=(--fuzz); fi
   if [[ $device == cuda:* ]]; then options+=(--cuda); fi
   deploy/install_deps.sh "${options[@]}"
 }
@@ -149,6 +152,13 @@ run_python_tests() {
   run_pytest "Evaluation tests" tests/eval pytest-eval
   run_pytest "Benchmarks' tests" tests/bench pytest-bench
   run_pytest "Deployment tests" tests/deploy pytest-deploy
+}
+
+# Seconds of each; tests/fuzz/run goes on for as long as one wants. Needs clang, which only the
+# lint does otherwise.
+run_fuzzers() {
+  title "Fuzzers"
+  step fuzz tests/fuzz/run --seconds=5 --jobs="$jobs"
 }
 
 prepare_demo_model() {
@@ -231,6 +241,7 @@ if $run_tests; then
     run_ctest
   fi
 fi
+if $run_fuzz; then run_fuzzers; fi
 if $run_lint; then lint; fi
 
 totals

@@ -2,8 +2,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """What surrounds the calls: health, reflection, metrics, deadlines, drain."""
 
+import concurrent.futures
+import itertools
 import signal
 import socket
+import threading
 import time
 
 import grpc
@@ -182,6 +185,37 @@ def test_sigterm_drains(folder):
         assert "stopped" in server.log()
     with Server(folder) as server:
         assert [e.name for e in server.list()] == names
+
+
+def test_sigterm_among_injects_loses_none_that_was_acknowledged(folder):
+    acknowledged = {}
+    many = threading.Event()
+    with Server(folder) as server:
+
+        def tell(caller):
+            for i in itertools.count():
+                text = f"Fact {i} of caller {caller}."
+                try:
+                    acknowledged[server.inject(text).name] = text
+                except grpc.RpcError as error:
+                    assert error.code() in (
+                        grpc.StatusCode.UNAVAILABLE,
+                        grpc.StatusCode.CANCELLED,
+                    )
+                    return
+                if len(acknowledged) >= 100:
+                    many.set()
+
+        with concurrent.futures.ThreadPoolExecutor() as pool:
+            callers = [pool.submit(tell, caller) for caller in range(4)]
+            assert many.wait(harness.PATIENCE_SECONDS)
+            server.process.send_signal(signal.SIGTERM)
+            for caller in callers:
+                caller.result()
+        assert server.process.wait(60) == 0
+    with Server(folder) as server:
+        for name, text in acknowledged.items():
+            assert server.get(name, full=True).content.text == text
 
 
 def test_sigterm_ends_what_takes_too_long(folder):

@@ -117,6 +117,18 @@ TEST(OptionsTest, AddressesBeyondThisMachineNeedTlsOrConsent) {
       ParseWith({"--listen=0.0.0.0:50051", "--tls_cert=c.pem", "--tls_key=k.pem"})));
 }
 
+// Consent to open metrics was consent to a port without TLS, should its certificate be left out.
+TEST(OptionsTest, ConsentToOpenMetricsIsForMetricsAlone) {
+  const char* consent = "--allow_insecure_metrics_listen";
+  EXPECT_TRUE(
+      std::holds_alternative<ServerOptions>(ParseWith({"--metrics_listen=0.0.0.0:9464", consent})));
+  for (const char* flag : {"--listen=0.0.0.0:50051", "--admin_listen=[::]:50052"}) {
+    const auto refused = ParseWith({flag, consent});
+    ASSERT_TRUE(std::holds_alternative<ExitRequest>(refused)) << flag;
+    EXPECT_THAT(std::get<ExitRequest>(refused).message, HasSubstr("--tls_cert"));
+  }
+}
+
 TEST(OptionsTest, SaysWhoMayCall) {
   EXPECT_TRUE(Good({}).tokens_file.empty());
   EXPECT_EQ(Good({}).forget_scope, Scope::kAdmin);

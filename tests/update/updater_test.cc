@@ -6,6 +6,12 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <thread>
+
+#include "absl/synchronization/notification.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
 #include "tests/update/updater_fixture.h"
 
 namespace imprint::update {
@@ -360,6 +366,44 @@ TEST_F(UpdaterTest, RollbackBeginsTheJobInFlightAgainOnItsVersion) {
   EXPECT_THAT(versions().Contained(), ElementsAre(second));
   EXPECT_EQ(server_->StateOf(first), store::STORED_STATE_HELD);
   EXPECT_EQ(fakes::Knowledge(*versions().current(), first), 0);
+}
+
+// Else the job could go on to commit upon what was rolled back.
+TEST_F(UpdaterTest, RollbackWaitsUntilTheJobInFlightHasStopped) {
+  absl::Notification interrupted;
+  absl::Notification may_stop;
+  std::atomic<bool> stopped = false;
+  server_->train_ = [&](const model::Adapter* start, const DistillInput& input,
+                        const std::function<void(const DistillProgress&)>& progress,
+                        const std::function<bool()>& cancelled) {
+    if (server_->Jobs().size() == 2 && !interrupted.HasBeenNotified()) {
+      while (!cancelled()) std::this_thread::yield();
+      interrupted.Notify();
+      may_stop.WaitForNotification();
+      stopped = true;
+    }
+    return learner().Train(start, input, progress, cancelled);
+  };
+  Start();
+  server_->Inject(1);
+  RunNow();
+  ASSERT_TRUE(server_->AwaitState(1, kCommitted));
+  server_->Inject(1);
+  RunNow();
+
+  ASSERT_TRUE(server_->AwaitState(2, kTraining));
+  std::thread rollback([&] {
+    IMPRINT_EXPECT_OK(updater().Rollback(0));
+    EXPECT_TRUE(stopped);
+  });
+  interrupted.WaitForNotification();
+  // One that does not wait would be through in this time.
+  absl::SleepFor(absl::Milliseconds(100));
+  EXPECT_EQ(versions().current()->number, 1);
+  may_stop.Notify();
+  rollback.join();
+  // What the trainer looks at is this function's.
+  ASSERT_TRUE(server_->AwaitState(2, kCommitted));
 }
 
 TEST_F(UpdaterTest, RollbackToAnUnknownVersionDisturbsNoJob) {
