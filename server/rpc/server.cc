@@ -101,8 +101,9 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ListenOptions& optio
                                                       const ServiceDeps* deps,
                                                       metrics::RpcMetrics* metrics) {
   InitGrpcOnce();
-  IMPRINT_ASSIGN_OR_RETURN(std::unique_ptr<TlsCredentials> tls,
-                           TlsCredentials::Open(options.tls, metrics->tls_files_bad));
+  IMPRINT_ASSIGN_OR_RETURN(
+      std::unique_ptr<TlsCredentials> tls,
+      TlsCredentials::Open(options.tls, metrics == nullptr ? nullptr : metrics->tls_files_bad));
   std::unique_ptr<Server> server(new Server(deps, std::move(tls)));
   const NamedService imprint = {&server->guarded_imprint_, DescriptorOf<v1::QueryRequest>()};
   const NamedService admin = {&server->guarded_admin_, DescriptorOf<v1::GetStatusRequest>()};

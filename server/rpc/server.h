@@ -42,7 +42,7 @@ struct ListenOptions {
 class Server {
  public:
   // Listens and serves; health is SERVING from then on. UNAVAILABLE naming the address when
-  // it cannot be had. `deps` and `metrics` outlive the server.
+  // it cannot be had. `deps` and `metrics`, which may be null, outlive the server.
   static absl::StatusOr<std::unique_ptr<Server>> Start(const ListenOptions& options,
                                                        const ServiceDeps* deps,
                                                        metrics::RpcMetrics* metrics);

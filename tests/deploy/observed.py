@@ -182,6 +182,7 @@ def live(server, seconds):
     """A life of some minutes: facts come, jobs start by themselves, somebody rolls back."""
     end = time.monotonic() + seconds
     names = []
+    has_rolled_back = False
     with Askers(server, 3):
         for turn in itertools.count():
             if time.monotonic() > end:
@@ -191,9 +192,10 @@ def live(server, seconds):
                 make_mistakes(server)
             if turn % 9 == 5:
                 burst(server, 24)
-            if turn == 24:
-                versions = [v.number for v in server.versions() if v.stored and not v.current]
-                server.rollback(max(versions))
+            if turn >= 24 and not has_rolled_back:
+                older = [v.number for v in server.versions() if v.stored and not v.current]
+                if has_rolled_back := bool(older):
+                    server.rollback(max(older))
             if turn % 16 == 15:
                 server.forget(name=names.pop(0))
             time.sleep(4)
