@@ -26,7 +26,7 @@ import grpc  # noqa: E402
 
 import boards  # noqa: E402
 import harness  # noqa: E402
-from harness import imprint_service_pb2, message_pb2  # noqa: E402
+from harness import admin_service_pb2, imprint_service_pb2, message_pb2  # noqa: E402
 
 CONFIG = ROOT / "deploy/prometheus"
 TOOLS = ROOT / "build/deps/prometheus/usr/bin"
@@ -190,6 +190,8 @@ def live(server, seconds):
             names.append(server.inject(f"Note {turn}. {FACTS[turn % len(FACTS)]}").name)
             if turn % 7 == 3:
                 make_mistakes(server)
+            if turn == 20:
+                server.admin.CreateBackup(admin_service_pb2.CreateBackupRequest(), timeout=60)
             if turn % 9 == 5:
                 burst(server, 24)
             if turn >= 24 and not has_rolled_back:
@@ -211,13 +213,14 @@ def main():
     changes = {
         "update__min_batch": "3",
         "update__max_age": "20s",
-        "gate__max_retention_kl": "0.2",
+        "gate__max_retention_kl": "2",
         "serve__max_running": "6",
         "serve__max_waiting": "12",
         "serve__kv_tokens": "8192",
     }
     with tempfile.TemporaryDirectory() as folder:
         folder = pathlib.Path(folder)
+        changes["backup__dir"] = folder / "backups"
         with harness.Server(folder / "server", **changes) as server:
             prometheus = Prometheus(folder / "prometheus", server.ports["metrics_listen"])
             try:
