@@ -182,7 +182,8 @@ void AddServingFlags(CLI::App* app, ServerOptions* options) {
   serve.Add("--serve.max_streams", options->listen.max_streams, 1, kMaxInt,
             "calls of one connection at a time; more of them wait at the caller");
   serve.Add("--serve.max_call_bytes", options->listen.max_call_bytes, 1 << 20, kMaxInt64,
-            "memory of requests and answers on their way; beyond it no more is read");
+            "memory of requests and answers on their way; beyond it no more is read, and "
+            "connections are closed");
   serve.Add("--serve.max_calls_waiting", options->max_calls_waiting, 1, kMaxInt,
             "calls that may wait for a thread before they are looked at");
   serve.Add("--serve.max_long_calls_waiting", options->max_long_calls_waiting, 1, kMaxInt,
@@ -376,6 +377,13 @@ std::string Contradiction(const ServerOptions& options) {
       return absl::StrCat(flag, ": \"", address, "\" is no address; give HOST:PORT, such as ",
                           "127.0.0.1:50051");
     }
+  }
+  constexpr int64_t kBesideTheLargest = int64_t{16} << 20;
+  if (listen.max_call_bytes < options.limits.max_inject_bytes + kBesideTheLargest) {
+    return absl::StrCat("--serve.max_call_bytes: ", listen.max_call_bytes,
+                        " is too little for the largest experience; give at least 16 MiB more than "
+                        "--inject.max_bytes, ",
+                        options.limits.max_inject_bytes);
   }
   if (options.scheduler.stuck_after <= absl::ZeroDuration()) {
     return "--update.stuck_after: must be more than 0; inf: never";

@@ -4,6 +4,7 @@
 // imprint export: a version as files that other programs load.
 
 #include <cerrno>
+#include <csignal>
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
@@ -22,6 +23,16 @@ namespace imprint::client {
 namespace {
 
 namespace fs = std::filesystem;
+
+// Set by a signal: what is half is taken away again.
+volatile std::sig_atomic_t ended = 0;
+
+void EndOnSignals() {
+  struct sigaction action = {};
+  action.sa_handler = [](int) { ended = 1; };
+  action.sa_flags = static_cast<int>(SA_RESETHAND);  // a second one ends at once
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) sigaction(signal, &action, nullptr);
+}
 
 struct ExportFlags {
   std::string version;
@@ -88,8 +99,9 @@ int Receive(const Command& command, const v1::ExportVersionRequest& request,
   FolderWriter writer(unfinished);
   v1::ExportVersionResponse piece;
   absl::Status written;
-  while (written.ok() && reader->Read(&piece)) written = writer.Write(piece);
+  while (written.ok() && ended == 0 && reader->Read(&piece)) written = writer.Write(piece);
   if (written.ok()) written = writer.Close();
+  if (ended != 0) written = absl::CancelledError("interrupted; nothing is left of it");
   if (!written.ok()) {
     context.TryCancel();
     reader->Finish();
@@ -117,6 +129,7 @@ int Run(const Command& command, ExportFlags flags) {
   // folder is for its owner alone.
   std::string unfinished = absl::StrCat(folder.string(), ".part-XXXXXX");
   if (folder.has_parent_path()) fs::create_directories(folder.parent_path(), error);
+  EndOnSignals();
   if (::mkdtemp(unfinished.data()) == nullptr) {
     return Command::Fail(kUsage,
                          absl::StrCat("cannot make ", unfinished, ": ", std::strerror(errno)));

@@ -72,11 +72,11 @@ std::string Short(absl::Duration duration) {
   return absl::StrFormat("%dd", seconds / 86400);
 }
 
-// A bar of kBar cells in halves of which `fraction` is filled.
 std::string RateText(std::optional<double> rate) {
   return rate.has_value() ? absl::StrFormat("%.0f", *rate) : "-";
 }
 
+// A bar of kBar cells in halves of which `fraction` is filled.
 std::string Bar(double fraction) {
   const int halves = static_cast<int>(std::lround(std::clamp(fraction, 0.0, 1.0) * kBar * 2));
   std::string bar;

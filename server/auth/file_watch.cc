@@ -63,16 +63,13 @@ absl::Status FileWatch::Refresh() {
   // not be read are as well, though they look the same: the cause (too many open files, a disk)
   // may pass.
   seen_ = loaded.ok() || absl::IsInvalidArgument(loaded) ? std::move(look) : kUnread;
-  if (options_.bad != nullptr) options_.bad->Set(loaded.ok() ? 0 : 1);
-  if (loaded.ok()) {
-    logged_.clear();
-    return loaded;
-  }
   std::string message(loaded.message());
-  if (!first && message != logged_) {
+  if (!loaded.ok() && !first && message != logged_) {
     spdlog::error("{}: {}; {}", options_.name, message, options_.meanwhile);
   }
   logged_ = std::move(message);
+  // Last, so that who sees it finds the cause in the log.
+  if (options_.bad != nullptr) options_.bad->Set(loaded.ok() ? 0 : 1);
   return loaded;
 }
 

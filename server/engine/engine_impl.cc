@@ -83,6 +83,8 @@ absl::StatusOr<RequestHandle> EngineImpl::Submit(std::unique_ptr<Task> task) {
     ++waiting_users_;
   }
   ++load_.waiting;
+  // Here and not only by the thread: where it hangs, somebody must be seen to wait.
+  meter_.Load(load_);
   orders_.tasks.push_back(std::move(task));
   return handle;
 }

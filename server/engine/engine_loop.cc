@@ -167,10 +167,10 @@ void EngineImpl::Finish(Task* pooled, const absl::Status& status, FinishReason r
 
 void EngineImpl::PublishLoad() {
   EngineLoad load = pool_.load();
-  meter_.Load(load);
   absl::MutexLock lock(&mutex_);
   load.waiting += static_cast<int>(orders_.tasks.size());
   load_ = load;
+  meter_.Load(load_);
   waiting_users_ = pool_.waiting_users() +
                    static_cast<int>(std::count_if(orders_.tasks.begin(), orders_.tasks.end(),
                                                   [](const auto& t) { return t->is_user(); }));

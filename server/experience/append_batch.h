@@ -22,7 +22,7 @@ namespace imprint::experience {
 // Not thread-safe.
 class AppendBatch {
  public:
-  // For want of which new experiences are refused; one that is there already is found all the same.
+  // For want of which new experiences are refused; one that is there already needs none.
   struct Room {
     // How many more there may be, and the limit to name when there are as many.
     int64_t experiences;

@@ -168,7 +168,8 @@ void ExperienceLog::WriteBatch(std::vector<PendingAppend> appends) {
     ReloadIfReopened();
   }
   Deliver();
-  // The store can refuse before it begins, when an earlier failure is not settled yet.
+  // The store can refuse before it begins, when an earlier failure is not settled yet: repeated
+  // requests as well, until it is.
   std::vector<absl::StatusOr<store::ExperienceRecord>> outcomes = batch.Outcomes(written);
   while (outcomes.size() < appends.size()) outcomes.push_back(room.disk.ok() ? written : room.disk);
   for (size_t i = 0; i < appends.size(); ++i) appends[i].done(std::move(outcomes[i]));

@@ -163,6 +163,12 @@ AuthMetrics MakeAuthMetrics(Maker make) {
                      "or its quota.",
                      {{"reason", reason}});
   }
+  for (const char* method : {"InjectContext", "Query", "Score", "other"}) {
+    auth.beyond_quota[method] =
+        make.Counter("imprint_auth_beyond_quota_total",
+                     "Calls refused with RESOURCE_EXHAUSTED for their token's quota, by method.",
+                     {{"method", method}});
+  }
   auth.tokens = make.Gauge("imprint_auth_tokens", "Tokens in force, of --auth.tokens_file.");
   auth.tokens_file_bad = make.Gauge(
       "imprint_auth_tokens_file_bad",

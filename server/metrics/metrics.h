@@ -75,6 +75,9 @@ struct UpdateMetrics {
 struct AuthMetrics {
   // Calls, by reason: "no_token", "unknown_token", "scope", "quota".
   std::map<std::string, prometheus::Counter*> refused;
+  // Of those, calls that may be made again later, by method: "InjectContext", "Query", "Score",
+  // "other".
+  std::map<std::string, prometheus::Counter*> beyond_quota;
   prometheus::Gauge* tokens;
   prometheus::Gauge* tokens_file_bad;
 };

@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <fstream>
+#include <string>
 #include <system_error>
 
 namespace imprint::metrics {
@@ -47,10 +48,26 @@ double ProcessOpenFiles() {
 double MemoryLimitBytes() {
   const double machine =
       static_cast<double>(sysconf(_SC_PHYS_PAGES)) * static_cast<double>(sysconf(_SC_PAGESIZE));
-  std::ifstream file("/sys/fs/cgroup/memory.max");
-  double group = 0;
-  // "max" is no number.
-  return file >> group ? std::min(machine, group) : machine;
+  // "0::/a/b": of its own group and of those that it is in. A container sees its own as the root.
+  std::ifstream groups("/proc/self/cgroup");
+  std::string line;
+  std::filesystem::path group;
+  while (std::getline(groups, line)) {
+    if (line.rfind("0::/", 0) == 0) group = line.substr(4);
+  }
+  double least = machine;
+  std::filesystem::path folder = "/sys/fs/cgroup";
+  const auto look = [&least, &folder] {
+    std::ifstream file(folder / "memory.max");
+    double bytes = 0;
+    if (file >> bytes) least = std::min(least, bytes);  // "max" is no number
+  };
+  look();
+  for (const std::filesystem::path& part : group) {
+    folder /= part;
+    look();
+  }
+  return least;
 }
 
 }  // namespace imprint::metrics

@@ -15,8 +15,10 @@ double ProcessCpuSeconds();
 double ProcessResidentBytes();
 double ProcessOpenFiles();
 
-// What the process may have before it is killed: the machine's memory, or what the container's
-// control group allows (cgroup v2 `memory.max`, as a container sees it), whichever is less.
+// What the process may have before it is killed: the machine's memory, or what its control groups
+// allow, whichever is least (cgroup v2 `memory.max`).
+//
+// Source: Linux, Documentation/admin-guide/cgroup-v2.rst.
 double MemoryLimitBytes();
 
 }  // namespace imprint::metrics

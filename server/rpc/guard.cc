@@ -66,6 +66,15 @@ void Guard::Count(const char* reason) const {
   if (options_.metrics != nullptr) options_.metrics->refused.at(reason)->Increment();
 }
 
+void Guard::CountQuota(absl::string_view method, const absl::Status& refused) const {
+  Count("quota");
+  // What is too large for any quota is the caller's own mistake.
+  if (options_.metrics == nullptr || !absl::IsResourceExhausted(refused)) return;
+  auto& by_method = options_.metrics->beyond_quota;
+  const auto found = by_method.find(std::string(method));
+  (found == by_method.end() ? by_method.at("other") : found->second)->Increment();
+}
+
 absl::Status Guard::CheckScope(const auth::Token& token, const Access& access,
                                const CallTraits& traits) const {
   const Scopes& scopes = token.line.scopes;
@@ -122,7 +131,7 @@ absl::Status Guard::Check(const grpc::ServerContextBase& context, const Access* 
     return allowed;
   }
   absl::Status within = TakeQuotas(*token, traits);
-  if (!within.ok()) Count("quota");
+  if (!within.ok()) CountQuota(access->method, within);
   return within;
 }
 

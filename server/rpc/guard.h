@@ -54,6 +54,7 @@ class Guard {
                           const CallTraits& traits) const;
   absl::Status TakeQuotas(const auth::Token& token, const CallTraits& traits) const;
   void Count(const char* reason) const;
+  void CountQuota(absl::string_view method, const absl::Status& refused) const;
 
   GuardOptions options_;
 };

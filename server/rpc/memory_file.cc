@@ -14,14 +14,13 @@
 #include <ctime>
 #include <utility>
 
-#include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
 
 namespace imprint::rpc {
 namespace {
 
-absl::Status Unavailable(const char* what) {
-  return absl::UnavailableError(absl::StrCat("a file in memory: ", what, ": ", strerror(errno)));
+std::string Failed(const char* what) {
+  return absl::StrCat("a file in memory: ", what, ": ", strerror(errno));
 }
 
 std::string PathOf(int fd) { return absl::StrCat("/proc/self/fd/", fd); }
@@ -32,29 +31,37 @@ MemoryFile::~MemoryFile() {
   if (fd_ >= 0) ::close(fd_);
 }
 
-absl::Status MemoryFile::Write(std::string_view contents) {
-  int next = ::memfd_create("imprint", MFD_CLOEXEC);
-  if (next < 0) return Unavailable("create");
-  const absl::Cleanup close = [&next] {
-    if (next >= 0) ::close(next);
-  };
-  for (std::string_view rest = contents; !rest.empty();) {
-    const ssize_t written = ::write(next, rest.data(), rest.size());
+MemoryFile::Draft::~Draft() {
+  if (fd_ >= 0) ::close(fd_);
+}
+
+absl::StatusOr<MemoryFile::Draft> MemoryFile::Draft::Of(std::string_view contents) {
+  Draft draft(::memfd_create("imprint", MFD_CLOEXEC));
+  if (draft.fd_ < 0) return absl::UnavailableError(Failed("create"));
+  while (!contents.empty()) {
+    const ssize_t written = ::write(draft.fd_, contents.data(), contents.size());
     if (written < 0 && errno == EINTR) continue;
-    if (written < 0) return Unavailable("write");
-    rest.remove_prefix(static_cast<size_t>(written));
+    if (written < 0) return absl::UnavailableError(Failed("write"));
+    contents.remove_prefix(static_cast<size_t>(written));
   }
+  if (::access(PathOf(draft.fd_).c_str(), R_OK) != 0) {
+    return absl::UnavailableError(Failed("read it by its name in /proc"));
+  }
+  return draft;
+}
+
+absl::Status MemoryFile::Become(Draft draft) {
   modified_seconds_ = std::max<int64_t>(modified_seconds_ + 1, std::time(nullptr));
   const timespec modified = {.tv_sec = static_cast<time_t>(modified_seconds_), .tv_nsec = 0};
   const timespec times[] = {modified, modified};
-  if (::futimens(next, times) != 0) return Unavailable("set its time");
-  if (::access(PathOf(next).c_str(), R_OK) != 0) return Unavailable(PathOf(next).c_str());
+  if (::futimens(draft.fd_, times) != 0) return absl::InternalError(Failed("set its time"));
   if (fd_ < 0) {
-    fd_ = std::exchange(next, -1);
+    fd_ = std::exchange(draft.fd_, -1);
     return absl::OkStatus();
   }
   // At one stroke: the name goes from one file to the other.
-  return ::dup3(next, fd_, O_CLOEXEC) < 0 ? Unavailable("replace") : absl::OkStatus();
+  if (::dup3(draft.fd_, fd_, O_CLOEXEC) < 0) return absl::InternalError(Failed("replace"));
+  return absl::OkStatus();
 }
 
 std::string MemoryFile::path() const { return fd_ < 0 ? "" : PathOf(fd_); }

@@ -7,8 +7,10 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 
 namespace imprint::rpc {
 
@@ -22,12 +24,27 @@ class MemoryFile {
   MemoryFile(const MemoryFile&) = delete;
   MemoryFile& operator=(const MemoryFile&) = delete;
 
-  // Who opens it gets all of `contents` or all of what it held before, and can tell by the time of
-  // its modification, in whole seconds, which of them. UNAVAILABLE: there is no /proc, or the
-  // process may have no more files.
-  absl::Status Write(std::string_view contents);
+  // What will be its contents. Move-only.
+  class Draft {
+   public:
+    // UNAVAILABLE: there is no /proc, or the process may have no more files.
+    static absl::StatusOr<Draft> Of(std::string_view contents);
+    Draft(Draft&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+    Draft& operator=(Draft&&) = delete;
+    ~Draft();
 
-  // The same for its whole life; empty before the first Write.
+   private:
+    friend class MemoryFile;
+    explicit Draft(int fd) : fd_(fd) {}
+    int fd_;
+  };
+
+  // Who opens it gets all of the draft or all of what it held before, and can tell by the time of
+  // its modification, in whole seconds, which of them. Fails in no way that a file that was drafted
+  // has; INTERNAL otherwise.
+  absl::Status Become(Draft draft);
+
+  // The same for its whole life; empty before the first Become.
   std::string path() const;
 
  private:

@@ -72,9 +72,12 @@ absl::StatusOr<CertificateFile> ReadCertificates(absl::string_view flag, const s
   return absl::InvalidArgumentError(absl::StrCat(flag, ": ", file, " has no certificate (PEM)"));
 }
 
-// What gRPC will do with them. It tells nobody when it cannot.
-absl::Status CheckPair(const TlsOptions& options, X509* certificate, const std::string& key_text) {
-  const Bio bio = BioOf(key_text);
+// The key as text of its own, and nothing that its file has beside it: gRPC takes the first
+// certificate that it finds. Looked at is what gRPC will do with the two, since it tells nobody
+// when it cannot.
+absl::StatusOr<std::string> KeyOf(const TlsOptions& options, X509* certificate,
+                                  const std::string& file) {
+  const Bio bio = BioOf(file);
   const Key key(PEM_read_bio_PrivateKey(bio.get(), nullptr, NoPassword, nullptr));
   const bool match = key != nullptr && X509_check_private_key(certificate, key.get()) == 1;
   ERR_clear_error();
@@ -84,12 +87,16 @@ absl::Status CheckPair(const TlsOptions& options, X509* certificate, const std::
                                                    options.certificate_file, " (--tls_cert)"));
   }
   const Context context(SSL_CTX_new(TLS_server_method()));
-  if (context != nullptr && SSL_CTX_use_certificate(context.get(), certificate) == 1 &&
-      SSL_CTX_use_PrivateKey(context.get(), key.get()) == 1) {
-    return absl::OkStatus();
+  const Bio text(BIO_new(BIO_s_mem()));
+  if (context == nullptr || SSL_CTX_use_certificate(context.get(), certificate) != 1 ||
+      SSL_CTX_use_PrivateKey(context.get(), key.get()) != 1 ||
+      PEM_write_bio_PrivateKey(text.get(), key.get(), nullptr, nullptr, 0, nullptr, nullptr) != 1) {
+    return absl::InvalidArgumentError(absl::StrCat("--tls_cert: OpenSSL does not take ",
+                                                   options.certificate_file, ": ", Complaint()));
   }
-  return absl::InvalidArgumentError(absl::StrCat("--tls_cert: OpenSSL does not take ",
-                                                 options.certificate_file, ": ", Complaint()));
+  char* data = nullptr;
+  const long size = BIO_get_mem_data(text.get(), &data);
+  return std::string(data, static_cast<size_t>(size));
 }
 
 }  // namespace
@@ -118,18 +125,22 @@ absl::StatusOr<std::unique_ptr<TlsCredentials>> TlsCredentials::Open(const TlsOp
 }
 
 absl::Status TlsCredentials::Load() {
-  absl::StatusOr<std::string> key = ReadSecret(options_.key_file);
-  if (!key.ok()) return Named("--tls_key", key.status());
+  absl::StatusOr<std::string> key_file = ReadSecret(options_.key_file);
+  if (!key_file.ok()) return Named("--tls_key", key_file.status());
   IMPRINT_ASSIGN_OR_RETURN(const CertificateFile certificates,
                            ReadCertificates("--tls_cert", options_.certificate_file));
-  IMPRINT_RETURN_IF_ERROR(CheckPair(options_, certificates.first.get(), *key));
+  IMPRINT_ASSIGN_OR_RETURN(const std::string key,
+                           KeyOf(options_, certificates.first.get(), *key_file));
+  IMPRINT_ASSIGN_OR_RETURN(MemoryFile::Draft identity,
+                           MemoryFile::Draft::Of(absl::StrCat(key, certificates.text)));
   if (!options_.client_ca_file.empty()) {
     IMPRINT_ASSIGN_OR_RETURN(const CertificateFile authorities,
                              ReadCertificates("--tls_client_ca", options_.client_ca_file));
-    IMPRINT_RETURN_IF_ERROR(client_ca_.Write(authorities.text));
+    IMPRINT_ASSIGN_OR_RETURN(MemoryFile::Draft client_ca, MemoryFile::Draft::Of(authorities.text));
+    IMPRINT_RETURN_IF_ERROR(client_ca_.Become(std::move(client_ca)));
   }
   const bool first = identity_.path().empty();
-  IMPRINT_RETURN_IF_ERROR(identity_.Write(absl::StrCat(*key, "\n", certificates.text)));
+  IMPRINT_RETURN_IF_ERROR(identity_.Become(std::move(identity)));
   if (!first) spdlog::info("TLS: the new files are good; new connections get them");
   return absl::OkStatus();
 }

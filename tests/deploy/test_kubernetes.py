@@ -35,7 +35,9 @@ SWITCHES = {
     "rules": {"metrics": {"prometheusRule": {"enabled": True, "labels": {"release": "p"}}}},
     "backup": {"backup": {"existingClaim": "imprint-backups", "keep": 30}},
     "volumes": {
-        "extraVolumes": [{"name": "endpoint", "secret": {"secretName": "endpoint-key"}}],
+        "extraVolumes": [
+            {"name": "endpoint", "secret": {"secretName": "endpoint-key", "defaultMode": 0o440}}
+        ],
         "extraVolumeMounts": [{"name": "endpoint", "mountPath": "/endpoint", "readOnly": True}],
         "flags": {"generator.endpoint_key_file": "/endpoint/key"},
     },

@@ -57,6 +57,9 @@ def test_the_backup_verifies_and_is_confined(unit):
     for name in ("imprint-backup.service", "imprint-backup.timer"):
         unit.with_name(name).write_text(with_programs((FOLDER / name).read_text()))
     service = unit.with_name("imprint-backup.service")
+    drop_ins = unit.with_name("imprint-backup.service.d")
+    drop_ins.mkdir()
+    shutil.copy(FOLDER / "secure-backup.conf", drop_ins)
     assert analyze("verify", str(service), str(unit.with_name("imprint-backup.timer"))) == (0, "")
     code, text = analyze(
         "security", "--offline=true", f"--threshold={round(MOST_EXPOSURE * 10)}", str(service)

@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Calls whose requests never come to their end: a caller who wants the server to hold them."""
 
-import contextlib
 import socket
 
 import h2.config
@@ -25,13 +24,16 @@ class HalfCalls:
         self._h2 = h2.connection.H2Connection(h2.config.H2Configuration(client_side=True))
         self._h2.initiate_connection()
         self._left = {}
+        self._unsent = b""
+        self._knows_the_server = False  # how many calls it takes at a time, say
         self.sent_bytes = 0
         self.is_closed = False
         headers = [(":method", "POST"), (":scheme", "http"), (":path", METHOD),
                    (":authority", "localhost"), ("te", "trailers"),
                    ("content-type", "application/grpc")]  # fmt: skip
         self._flush()
-        self._receive()  # how many calls the server takes at a time
+        while not self._knows_the_server:
+            self._receive()
         self.count = min(count, self._h2.remote_settings.max_concurrent_streams)
         for _ in range(self.count):
             stream = self._h2.get_next_available_stream_id()
@@ -55,16 +57,23 @@ class HalfCalls:
                 left -= room
                 self.sent_bytes += room
             self._left[stream] = left
-        with contextlib.suppress(OSError):
+        try:
             self._flush()
             self._receive()
+        except TimeoutError:
+            pass
+        except OSError:
+            self.is_closed = True
         return self.sent_bytes > before
 
     def close(self):
         self._socket.close()
 
     def _flush(self):
-        self._socket.sendall(self._h2.data_to_send())
+        """As much as the connection takes now; the rest waits for the next time."""
+        self._unsent += self._h2.data_to_send()
+        while self._unsent:
+            self._unsent = self._unsent[self._socket.send(self._unsent) :]
 
     def _receive(self):
         try:
@@ -77,6 +86,8 @@ class HalfCalls:
         for event in self._h2.receive_data(data):
             if isinstance(event, (h2.events.StreamReset, h2.events.StreamEnded)):
                 self._left.pop(event.stream_id, None)
+            if isinstance(event, h2.events.RemoteSettingsChanged):
+                self._knows_the_server = True
             if isinstance(event, h2.events.ConnectionTerminated):
                 self.is_closed = True
         self._flush()

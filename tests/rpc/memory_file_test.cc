@@ -7,6 +7,8 @@
 
 #include <filesystem>
 #include <string>
+#include <string_view>
+#include <utility>
 
 #include "common/file_util.h"
 #include "gmock/gmock.h"
@@ -30,32 +32,44 @@ time_t ModifiedAt(const std::string& path) {
   return info.st_mtime;
 }
 
+void Write(MemoryFile& file, std::string_view contents) {
+  IMPRINT_ASSERT_OK_AND_ASSIGN(MemoryFile::Draft draft, MemoryFile::Draft::Of(contents));
+  IMPRINT_ASSERT_OK(file.Become(std::move(draft)));
+}
+
 TEST(MemoryFileTest, HoldsWhatWasWrittenLastUnderOneName) {
   MemoryFile file;
   EXPECT_EQ(file.path(), "");
-  IMPRINT_ASSERT_OK(file.Write("a key, and its certificates"));
+  Write(file, "a key, and its certificates");
   const std::string path = file.path();
   EXPECT_EQ(ContentsOf(file), "a key, and its certificates");
-  IMPRINT_ASSERT_OK(file.Write("others"));
+  Write(file, "others");
   EXPECT_EQ(file.path(), path);
   EXPECT_EQ(ContentsOf(file), "others");
+}
+
+TEST(MemoryFileTest, ADraftChangesNothing) {
+  MemoryFile file;
+  Write(file, "one");
+  IMPRINT_ASSERT_OK_AND_ASSIGN(const MemoryFile::Draft draft, MemoryFile::Draft::Of("two"));
+  EXPECT_EQ(ContentsOf(file), "one");
 }
 
 // gRPC reads key and certificates one after the other, and again where the time has changed.
 TEST(MemoryFileTest, TwoWritesOfOneSecondHaveTwoTimes) {
   MemoryFile file;
-  IMPRINT_ASSERT_OK(file.Write("one"));
+  Write(file, "one");
   const time_t first = ModifiedAt(file.path());
-  IMPRINT_ASSERT_OK(file.Write("two"));
+  Write(file, "two");
   const time_t second = ModifiedAt(file.path());
-  IMPRINT_ASSERT_OK(file.Write("three"));
+  Write(file, "three");
   EXPECT_LT(first, second);
   EXPECT_LT(second, ModifiedAt(file.path()));
 }
 
 TEST(MemoryFileTest, IsOnNoDisk) {
   MemoryFile file;
-  IMPRINT_ASSERT_OK(file.Write("a key"));
+  Write(file, "a key");
   EXPECT_THAT(std::filesystem::read_symlink(file.path()).string(), ::testing::HasSubstr("memfd:"));
 }
 

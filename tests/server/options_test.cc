@@ -129,6 +129,15 @@ TEST(OptionsTest, ConsentToOpenMetricsIsForMetricsAlone) {
   }
 }
 
+TEST(OptionsTest, TheLargestExperienceMustFitIntoWhatCallsMayHold) {
+  for (const char* wrong : {"--serve.max_call_bytes=1048576", "--inject.max_bytes=1000000000"}) {
+    const auto refused = ParseWith({wrong});
+    ASSERT_TRUE(std::holds_alternative<ExitRequest>(refused)) << wrong;
+    EXPECT_THAT(std::get<ExitRequest>(refused).message, HasSubstr("--serve.max_call_bytes"));
+  }
+  Good({"--inject.max_bytes=1000000000", "--serve.max_call_bytes=1100000000"});
+}
+
 TEST(OptionsTest, SaysWhoMayCall) {
   EXPECT_TRUE(Good({}).tokens_file.empty());
   EXPECT_EQ(Good({}).forget_scope, Scope::kAdmin);

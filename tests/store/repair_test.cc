@@ -322,6 +322,34 @@ TEST_F(RepairTest, ALostVersionRowIsMadeOfItsJob) {
   EXPECT_EQ(store_->GetCurrentVersion().value(), 1);
 }
 
+// Of more than one transaction.
+TEST_F(RepairTest, ManyLargeProbesAreAllThere) {
+  constexpr int kLarge = 40;
+  const std::string question(1 << 20, 'q');
+  IMPRINT_ASSERT_OK(Open());
+  for (int i = 0; i < kLarge; ++i) {
+    IMPRINT_ASSERT_OK(Transact([&](Transaction& transaction) {
+      ProbeRecord probe;
+      probe.set_id(transaction.NextProbe());
+      probe.set_sequence(1);
+      probe.set_question(question);
+      transaction.PutProbe(probe);
+    }));
+  }
+  IMPRINT_ASSERT_OK(Open());  // opening writes tables
+  store_.reset();
+  ChangeRow(Family::kRequests, RequestKey(Request(21)), std::nullopt);
+  IMPRINT_ASSERT_OK_AND_ASSIGN(const RepairReport report, Repair(/*write=*/true));
+  EXPECT_EQ(report.probes, kExperiences + kLarge);
+  IMPRINT_ASSERT_OK(Open());
+  EXPECT_EQ(store_->GetCounters().last_probe, kExperiences + kLarge);
+  int found = 0;
+  for (int id = 1; id <= kExperiences + kLarge; ++id) {
+    if (store_->GetProbe(id).ok()) ++found;
+  }
+  EXPECT_EQ(found, kExperiences + kLarge);
+}
+
 TEST_F(RepairTest, ACurrentVersionWithoutFilesGivesWayToTheNewestThatHasThem) {
   without_files_ = 1;
   EXPECT_EQ(RepairAndCountWhole(), kExperiences - 1);
