@@ -246,6 +246,18 @@ TEST_F(LimitsTest, CountsWhatItDoes) {
   EXPECT_EQ(counted.prefix_miss_tokens->Value(), 10);
 }
 
+// An engine that hung at its first step showed nobody who waits, and no alert fired.
+TEST_F(LimitsTest, WhoWaitsIsSeenThoughTheEngineStandsStill) {
+  StartEngine();
+  std::vector<Pending<GenerateResult>> pending;
+  {
+    const auto held = HoldBack();
+    for (int i = 0; i < 3; ++i) pending.push_back(Submit(Request(Prompt(3, i), 4)));
+    EXPECT_EQ(metrics_.engine()->running->Value() + metrics_.engine()->waiting->Value(), 3);
+  }
+  for (const auto& one : pending) IMPRINT_EXPECT_OK(one.Wait());
+}
+
 TEST(EngineWithoutMetricsTest, Works) {
   ComputeShare share(0.3);
   const auto engine = Engine::Start({}, &share, nullptr, Clock::Real());

@@ -253,6 +253,7 @@ TEST_F(SecurityTest, RequestsBeyondTheQuotaAreToldWhenToComeBack) {
   clock_.Advance(absl::Seconds(30));
   EXPECT_EQ(Call(kQuery, tokens_["few"]).error_code(), grpc::StatusCode::INVALID_ARGUMENT);
   EXPECT_THAT(metrics_.Text(), HasSubstr("imprint_auth_refused_total{reason=\"quota\"} 1"));
+  EXPECT_THAT(metrics_.Text(), HasSubstr("imprint_auth_beyond_quota_total{method=\"Query\"} 1"));
 }
 
 TEST_F(SecurityTest, BytesBeyondTheQuotaAreRefused) {
@@ -264,6 +265,9 @@ TEST_F(SecurityTest, BytesBeyondTheQuotaAreRefused) {
   // It would never fit.
   EXPECT_EQ(Inject("small", std::string(200, 'c')).error_code(),
             grpc::StatusCode::INVALID_ARGUMENT);
+  // The caller's own mistake, and no load that was refused.
+  EXPECT_THAT(metrics_.Text(),
+              HasSubstr("imprint_auth_beyond_quota_total{method=\"InjectContext\"} 1"));
 }
 
 TEST_F(SecurityTest, WhatNeverFitsTakesNoRequest) {
