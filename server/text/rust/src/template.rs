@@ -8,6 +8,8 @@ use minijinja::value::{Kwargs, Value, ValueKind};
 use minijinja::{Environment, Error, ErrorKind};
 use serde::Serialize;
 
+use crate::assignments::{add_bounds, begin_rendering, with_bounds};
+
 const NAME: &str = "chat_template";
 
 /// Instructions that one rendering may take; a loop without an end stops here.
@@ -30,8 +32,9 @@ impl Template {
         environment.add_function("raise_exception", raise_exception);
         environment.add_function("strftime_now", strftime_now);
         environment.add_filter("tojson", to_json);
+        add_bounds(&mut environment);
         environment
-            .add_template_owned(NAME, without_generation_tags(source))
+            .add_template_owned(NAME, with_bounds(&without_generation_tags(source)))
             .map_err(|e| describe(&e))?;
         Ok(Self { environment })
     }
@@ -43,6 +46,7 @@ impl Template {
         if !variables.is_object() {
             return Err("the template's variables are no JSON object".into());
         }
+        begin_rendering();
         let template = self.environment.get_template(NAME).map_err(|e| describe(&e))?;
         template.render(Value::from_serialize(&variables)).map_err(|e| describe(&e))
     }
@@ -325,6 +329,58 @@ mod tests {
         let source = "{% for a in range(10000) %}{% for b in range(10000) %}{{ a * b }}\
                       {% endfor %}{% endfor %}";
         assert!(render(source, "{}").unwrap_err().contains("fuel"));
+    }
+
+    /// Each ended the process: there is no value so deep that it could be let go of.
+    #[test]
+    fn what_would_use_up_the_stack_is_refused() {
+        let begin = "{% set ns = namespace(n=[]) %}";
+        let wrap = "{% for a in range(1000) %}{% for b in range(100) %}{% set ns.n = [ns.n] %}\
+                    {% endfor %}{% endfor %}{{ ns.n }}";
+        for (source, why) in [
+            (format!("{begin}{{% set ns.n = ns %}}{{{{ ns }}}}"), "namespace"),
+            (format!("{begin}{{%- set ns.n = [ns] -%}}{{{{ ns == ns }}}}"), "namespace"),
+            (format!("{begin}{{% set ns.n = {{'a': [ns]}} %}}{{{{ ns | tojson }}}}"), "namespace"),
+            (
+                format!("{begin}{{% set ns.n | default(ns, true) %}}{{% endset %}}{{{{ ns }}}}"),
+                "namespace",
+            ),
+            (
+                format!("{begin}{{% set m = namespace(x=ns) %}}{{% set ns.n = m %}}{{{{ ns }}}}"),
+                "namespace",
+            ),
+            (format!("{begin}{{% set ns.n, x = ns, 1 %}}{{{{ ns }}}}"), "namespace"),
+            (format!("{begin}{wrap}"), "lists in lists"),
+            (
+                format!("{{% set x = [] %}}{}{{{{ x }}}}", "{% set x = [x] %}".repeat(100_000)),
+                "lists in lists",
+            ),
+        ] {
+            let error = render(&source, "{}").unwrap_err();
+            assert!(error.contains(why), "{error}");
+        }
+    }
+
+    #[test]
+    fn what_templates_assign_stays_what_it_is() {
+        for (source, text) in [
+            ("{% set x = 1 %}{{ x }}", "1"),
+            ("{%- set x = 'a' if false else 'b' -%} {{ x }}", "b"),
+            ("{% set a, b = 1, [2] %}{{ a }}{{ b }}", "1[2]"),
+            ("{% set x = \"%}\" ~ '=' %}{{ x }}", "%}="),
+            ("{% set x %}a{{ 1 }}{% endset %}{{ x }}", "a1"),
+            ("{% set x | upper %}a{% endset %}{{ x }}", "A"),
+            ("{% set ns = namespace(n=0) %}{% for i in [1, 2] %}{% set ns.n = ns.n + i %}{% endfor %}{{ ns.n }}", "3"),
+            ("{% set ns = namespace() %}{% set ns.m = [{'a': (1, 2)}] %}{{ ns.m[0].a[1] }}", "2"),
+            ("{% raw %}{% set x = 1 %}{% endraw %}", "{% set x = 1 %}"),
+            ("{# {% set x = 1 %} #}a", "a"),
+            ("{% set x = (1, 2) | length == 2 and true %}{{ x }}", "True"),
+            ("{% set x = not false %}{{ x }}", "True"),
+        ] {
+            assert_eq!(render(source, "{}").unwrap(), text, "{source}");
+        }
+        assert!(render("{% set x = %}", "{}").is_err());
+        assert!(render("{% set x = 1", "{}").is_err());
     }
 
     #[test]
