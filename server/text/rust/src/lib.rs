@@ -4,7 +4,7 @@
 //! The C interface that imprint_text.h describes. Every entry point catches
 //! panics: what goes wrong comes back as a message.
 
-mod assignments;
+mod bounds;
 mod template;
 mod tokenizer;
 

@@ -8,12 +8,36 @@ use minijinja::value::{Kwargs, Value, ValueKind};
 use minijinja::{Environment, Error, ErrorKind};
 use serde::Serialize;
 
-use crate::assignments::{add_bounds, begin_rendering, with_bounds};
+use crate::bounds::{add_bounds, begin_rendering, bounded, with_bounds};
 
 const NAME: &str = "chat_template";
 
 /// Instructions that one rendering may take; a loop without an end stops here.
 const FUEL: u64 = 50_000_000;
+
+/// Bytes that a template may add to four times what is said: lists may be repeated without being
+/// made.
+const MAX_OUTPUT: usize = 16 << 20;
+
+/// Text that ends with an error where it becomes too long.
+struct Bounded {
+    text: Vec<u8>,
+    room: usize,
+}
+
+impl std::io::Write for Bounded {
+    fn write(&mut self, piece: &[u8]) -> std::io::Result<usize> {
+        if self.text.len() + piece.len() > self.room {
+            return Err(std::io::Error::other("the template writes too much"));
+        }
+        self.text.extend_from_slice(piece);
+        Ok(piece.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
 
 pub struct Template {
     environment: Environment<'static>,
@@ -41,6 +65,7 @@ impl Template {
 
     /// `variables` is a JSON object.
     pub fn render(&self, variables: &[u8]) -> Result<String, String> {
+        let size = variables.len();
         let variables: serde_json::Value = serde_json::from_slice(variables)
             .map_err(|e| format!("the template's variables are no JSON: {e}"))?;
         if !variables.is_object() {
@@ -48,7 +73,11 @@ impl Template {
         }
         begin_rendering();
         let template = self.environment.get_template(NAME).map_err(|e| describe(&e))?;
-        template.render(Value::from_serialize(&variables)).map_err(|e| describe(&e))
+        let mut text = Bounded { text: Vec::new(), room: MAX_OUTPUT + 4 * size };
+        template
+            .render_captured_to(Value::from_serialize(&variables), &mut text)
+            .map_err(|e| describe(&e))?;
+        String::from_utf8(text.text).map_err(|e| format!("the template's text is no UTF-8: {e}"))
     }
 }
 
@@ -92,6 +121,7 @@ fn strftime_now(format: String) -> Result<String, Error> {
 
 /// Python's json.dumps(value, ensure_ascii=False): nothing is escaped for HTML.
 fn to_json(value: Value, options: Kwargs) -> Result<Value, Error> {
+    let value = bounded(value, true)?;
     let failed =
         |e: serde_json::Error| Error::new(ErrorKind::BadSerialization, format!("tojson: {e}"));
     let indent: Option<Value> = options.get("indent")?;
@@ -326,8 +356,8 @@ mod tests {
 
     #[test]
     fn a_loop_without_an_end_stops() {
-        let source = "{% for a in range(10000) %}{% for b in range(10000) %}{{ a * b }}\
-                      {% endfor %}{% endfor %}";
+        let source = "{% for a in range(10000) %}{% for b in range(10000) %}\
+                      {% if a * b < 0 %}{{ a }}{% endif %}{% endfor %}{% endfor %}";
         assert!(render(source, "{}").unwrap_err().contains("fuel"));
     }
 
@@ -361,6 +391,21 @@ mod tests {
         }
     }
 
+    /// Each took all of the memory.
+    #[test]
+    fn lists_that_are_repeated_are_not_written_without_an_end() {
+        for source in [
+            "{{ (0, 2) * 66 * 66666665 }}",
+            "{{ ((0, 2) * 66 * 66666665) | list | length }}",
+            "{{ ((0, 2) * 66 * 66666665) | join }}",
+            "{{ ((0, 2) * 66 * 66666665) | tojson }}",
+        ] {
+            let error = render(source, "{}").unwrap_err();
+            assert!(error.contains("too"), "{source}: {error}");
+        }
+        assert_eq!(render("{{ ([1] * 3) | list | join(', ') }}", "{}").unwrap(), "1, 1, 1");
+    }
+
     #[test]
     fn what_templates_assign_stays_what_it_is() {
         for (source, text) in [
@@ -381,6 +426,13 @@ mod tests {
         }
         assert!(render("{% set x = %}", "{}").is_err());
         assert!(render("{% set x = 1", "{}").is_err());
+    }
+
+    #[test]
+    fn text_without_an_end_stops() {
+        let source = "{% for a in range(10000) %}{% for b in range(10000) %}0123456789\
+                      {% endfor %}{% endfor %}";
+        assert!(render(source, "{}").unwrap_err().contains("too much"));
     }
 
     #[test]

@@ -1,23 +1,29 @@
 // Copyright 2026 The Imprint Authors
 // SPDX-License-Identifier: Apache-2.0
 
-//! Bounds what a template may keep in a variable.
+//! Bounds what a template may make.
 //!
 //! A template that stores a namespace in itself, or wraps a list into a list again and again, makes
 //! a value that nothing can print, compare or let go of without running out of stack, which ends
-//! the process. The engine has no bound for it, so each `set` gets one: what is assigned goes
-//! through a filter.
+//! the process. A list that is repeated is made only where it is used, and takes all memory then.
+//! The engine has no bound for either. So what a `set` assigns goes through a filter that looks at
+//! it, and so does what is printed, joined or made a list or JSON.
+//!
+//! What is left: filters in a chain that wrap in each other's results, which is as long as the
+//! template's text.
 
 use std::cell::Cell;
 
 use minijinja::machinery::{tokenize, Token, WhitespaceConfig};
 use minijinja::value::{Value, ValueKind};
-use minijinja::{Environment, Error, ErrorKind};
+use minijinja::{escape_formatter, filters, Environment, Error, ErrorKind, State};
 
 /// Lists in lists. Templates of models have a few.
 const MAX_DEPTH: usize = 64;
 /// Values that one rendering may look at for it: a second's worth.
 const MAX_VALUES: u64 = 20_000_000;
+/// Values of a list that is made of a repeated one.
+const MAX_LENGTH: usize = 1_000_000;
 /// Of macros that call themselves: 40 of them. The engine counts 4 for each.
 const MAX_RECURSION: usize = 160;
 
@@ -34,6 +40,26 @@ pub fn add_bounds(environment: &mut Environment<'static>) {
     environment.set_recursion_limit(MAX_RECURSION);
     environment.add_filter(BOUNDED, |value: Value| bounded(value, true));
     environment.add_filter(STORABLE, |value: Value| bounded(value, false));
+    // These make what was only described. Where writing fails, a list goes on to its end all the same.
+    environment.set_formatter(|out, state, value| {
+        look(value, true, 0)?;
+        escape_formatter(out, state, value)
+    });
+    environment.add_filter("list", |state: &State, value: Value| {
+        filters::list(state, bounded(value, true)?)
+    });
+    environment.add_filter("join", join);
+}
+
+fn join(value: Value, joiner: Option<String>) -> Result<String, Error> {
+    let joiner = joiner.unwrap_or_default();
+    if let Some(text) = value.as_str() {
+        let characters: Vec<String> = text.chars().map(String::from).collect();
+        return Ok(characters.join(&joiner));
+    }
+    let items: Vec<String> =
+        bounded(value, true)?.try_iter()?.map(|item| item.to_string()).collect();
+    Ok(items.join(&joiner))
 }
 
 /// At the begin of each rendering on this thread.
@@ -98,7 +124,8 @@ fn insertions(source: &str) -> Option<Vec<(usize, String)>> {
     Some(found)
 }
 
-fn bounded(value: Value, may_hold_namespaces: bool) -> Result<Value, Error> {
+/// The value, if it can be made, printed and let go of.
+pub fn bounded(value: Value, may_hold_namespaces: bool) -> Result<Value, Error> {
     look(&value, may_hold_namespaces, 0)?;
     Ok(value)
 }
@@ -110,8 +137,12 @@ fn look(value: &Value, may_hold_namespaces: bool, depth: usize) -> Result<(), Er
         return refuse(format!("set: more than {MAX_VALUES} values are assigned"));
     }
     VALUES_LEFT.set(left - 1);
-    if !matches!(value.kind(), ValueKind::Seq | ValueKind::Map) {
-        return Ok(());
+    match value.kind() {
+        ValueKind::Seq | ValueKind::Map => {}
+        ValueKind::Iterable if value.len().is_some_and(|length| length > MAX_LENGTH) => {
+            return refuse(format!("a list of more than {MAX_LENGTH} values is too long"));
+        }
+        _ => return Ok(()),
     }
     if !may_hold_namespaces && is_namespace(value) {
         return refuse("set: a namespace cannot hold a namespace".to_owned());
