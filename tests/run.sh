@@ -235,7 +235,7 @@ if $run_tests; then
     run_ctest
     run_python_tests
   else
-    export ASAN_OPTIONS=detect_stack_use_after_return=1
+    export ASAN_OPTIONS=detect_stack_use_after_return=1:allocator_may_return_null=1
     export UBSAN_OPTIONS=print_stacktrace=1
     export TSAN_OPTIONS="ignore_noninstrumented_modules=1 suppressions=$root_dir/tests/tsan.supp"
     run_ctest
