@@ -39,7 +39,6 @@ SWITCHES = {
             {"name": "endpoint", "secret": {"secretName": "endpoint-key", "defaultMode": 0o440}}
         ],
         "extraVolumeMounts": [{"name": "endpoint", "mountPath": "/endpoint", "readOnly": True}],
-        "flags": {"generator.endpoint_key_file": "/endpoint/key"},
     },
     "tls": {"tls": {"secretName": "imprint-tls"}},
     "tls-alone": {"tls": {"secretName": "imprint-tls"}, "metrics": {"enabled": False}},
@@ -220,8 +219,7 @@ def test_only_those_who_may_reach_it(name):
     assert not policy["egress"]
     allowed = [port["port"] for rule in policy["ingress"] or [] for port in rule["ports"]]
     ports = [port["name"] for port in container_of(objects)["ports"]]
-    closed = name in ("closed", "all")
-    assert allowed == ([] if closed else ports)
+    assert allowed == ([] if name == "closed" else ports)
 
 
 # --- connected ---
