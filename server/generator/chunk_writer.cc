@@ -15,6 +15,7 @@
 #include "absl/strings/string_view.h"
 #include "common/status_macros.h"
 #include "server/generator/prompts.h"
+#include "server/generator/referents.h"
 #include "server/generator/sentences.h"
 #include "server/probe/teacher.h"
 
@@ -80,13 +81,11 @@ bool NamesSomething(absl::string_view sentence, absl::string_view subject,
   });
 }
 
-std::vector<std::string> StatementsOf(const std::vector<std::string>& sentences,
-                                      absl::string_view subject) {
-  const std::vector<std::string> persons = FindPersons(sentences);
+std::vector<std::string> StatementsOf(const std::vector<std::string>& sentences) {
+  const std::vector<std::string> referents = FindReferents(sentences);
   std::vector<std::string> statements;
   for (size_t i = 0; i < sentences.size(); ++i) {
-    const absl::string_view meant = persons[i].empty() ? subject : persons[i];
-    for (std::string& statement : SplitStatements(NameSubject(sentences[i], meant))) {
+    for (std::string& statement : SplitStatements(NameSubject(sentences[i], referents[i]))) {
       statements.push_back(std::move(statement));
     }
   }
@@ -106,7 +105,7 @@ ChunkWriter::ChunkWriter(engine::Engine& engine, const engine::SharedVersion& ba
       cancelled_(cancelled),
       sentences_(SplitSentences(chunk_)),
       subject_(FindSubject(sentences_)),
-      statements_(StatementsOf(sentences_, subject_)),
+      statements_(StatementsOf(sentences_)),
       facts_(FindFacts(statements_, subject_)),
       line_stop_ids_(text.stop_ids()) {
   // Most tokenizers have the end of a line as a token; where one has not, the line is cut out

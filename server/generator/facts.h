@@ -30,21 +30,6 @@ struct Fact {
   int sentence = 0;
 };
 
-// The names in `text`, as often as they occur: runs of capitalised words and initials, joined by
-// "of", "de" and the like, up to a number. A word that is capitalised only for beginning a
-// sentence is not one, nor is a date.
-std::vector<std::string> FindNames(absl::string_view text);
-
-// For each sentence that begins with "he", "she", "his" or "her" whom that stands for, most likely:
-// the first name that can be a person's in the nearest sentence before that begins with none
-// of these and has one. Empty for the others, and where there is no such name.
-std::vector<std::string> FindPersons(const std::vector<std::string>& sentences);
-
-// What the sentences are about: the name that occurs most, the earliest of equals; a longer name
-// counts for the shorter ones within it, and a person is also meant by FindPersons. Empty when
-// there is none.
-std::string FindSubject(const std::vector<std::string>& sentences);
-
 // Where `text` has `words` as whole words: "Germany" does not have "German", "Luther's" has
 // "Luther". npos: nowhere, or `words` is empty.
 size_t FindWords(absl::string_view text, absl::string_view words);

@@ -12,6 +12,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
+#include "server/generator/pronouns.h"
 #include "server/generator/sentences.h"
 
 namespace imprint::generator {
@@ -20,8 +21,6 @@ namespace {
 constexpr size_t kLeastQuestionWords = 4;
 constexpr size_t kSelfContainedWords = 12;
 
-constexpr std::array<absl::string_view, 4> kPronouns = {"It", "He", "She", "They"};
-constexpr std::array<absl::string_view, 4> kPossessives = {"Its", "His", "Her", "Their"};
 // Where a sentence goes on to something else.
 constexpr std::array<absl::string_view, 9> kClauseBeginnings = {
     ", ", "; ", " (", " and ", " but ", " which ", " who ", " where ", " because "};
@@ -37,24 +36,6 @@ bool IsYear(absl::string_view number, absl::string_view head) {
       number.size() == 4 && std::all_of(number.begin(), number.end(), absl::ascii_isdigit);
   return four_digits && (absl::EndsWithIgnoreCase(head, "in ") || absl::EndsWith(head, "since ") ||
                          absl::EndsWith(head, "until "));
-}
-
-// "It was not until 1518 that ...", "It is said that ...", "It took years to ...".
-bool StandsForNothing(absl::string_view sentence) {
-  const std::vector<absl::string_view> words =
-      absl::StrSplit(sentence, absl::MaxSplits(' ', 4), absl::SkipEmpty());
-  if (words.size() < 4 || words[0] != "It") return false;
-  const absl::string_view verb = words[1], next = words[2];
-  if (verb == "took" || verb == "takes") {
-    constexpr std::array<absl::string_view, 4> kOfItsOwn = {"its", "part", "place", "over"};
-    return absl::StrContains(sentence, " to ") &&
-           std::find(kOfItsOwn.begin(), kOfItsOwn.end(), next) == kOfItsOwn.end();
-  }
-  if (next == "not" && words[3] == "until") return true;
-  constexpr std::array<absl::string_view, 16> kOpinions = {
-      "said",    "believed", "known",   "clear", "likely",   "estimated",  "thought",  "unclear",
-      "claimed", "argued",   "unknown", "hoped", "possible", "impossible", "reported", "true"};
-  return std::find(kOpinions.begin(), kOpinions.end(), next) != kOpinions.end();
 }
 
 // The article at the end of `head`, with the space after it; empty where there is none.
@@ -112,7 +93,7 @@ Asked AskedIn(absl::string_view sentence, const Fact& fact, size_t begin) {
       return AskedNumber(sentence, LeadingNumber(fact), begin);
     case FactKind::kDate:
       return {begin, fact.text,
-              absl::EndsWithIgnoreCase(head, "in ") ? "which month" : "what date"};
+              absl::EndsWithIgnoreCase(head, "in ") ? "which month" : "which date"};
     case FactKind::kThing:
       return {begin, fact.text, "what"};
     case FactKind::kName:
@@ -124,18 +105,12 @@ Asked AskedIn(absl::string_view sentence, const Fact& fact, size_t begin) {
 
 }  // namespace
 
-std::string NameSubject(absl::string_view sentence, absl::string_view subject) {
-  if (subject.empty() || StandsForNothing(sentence)) return std::string(sentence);
-  const absl::string_view first = sentence.substr(0, sentence.find(' '));
-  const absl::string_view rest = sentence.substr(first.size());
-  const auto is_first = [first](absl::string_view word) { return word == first; };
-  if (std::any_of(kPronouns.begin(), kPronouns.end(), is_first)) {
-    return absl::StrCat(subject, rest);
-  }
-  if (std::any_of(kPossessives.begin(), kPossessives.end(), is_first)) {
-    return absl::StrCat(subject, "'s", rest);
-  }
-  return std::string(sentence);
+std::string NameSubject(absl::string_view sentence, absl::string_view referent) {
+  const std::optional<Pronoun> pronoun = FindPronoun(sentence);
+  if (referent.empty() || !pronoun.has_value()) return std::string(sentence);
+  return absl::StrCat(sentence.substr(0, pronoun->begin), referent,
+                      pronoun->is_possessive ? "'s" : "",
+                      sentence.substr(pronoun->begin + pronoun->text.size()));
 }
 
 std::string WithArticle(absl::string_view sentence, const Fact& fact) {

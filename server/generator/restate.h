@@ -20,10 +20,10 @@ struct Exchange {
   std::string answer;
 };
 
-// `sentence` with the subject's name for a pronoun that begins it ("It was built in 1923.",
-// "Her best known work is ..."): so that it says by itself what it is about. Not for the "it" of
-// "It was not until 1518 that ...", which stands for nothing.
-std::string NameSubject(absl::string_view sentence, absl::string_view subject);
+// `sentence` with a name for its pronoun (FindPronoun: "It was built in 1923.", "Her best known
+// work is ...", "In 1990 he painted ..."): so that it says by itself what it is about. As it is
+// where it has none, or `referent` is empty.
+std::string NameSubject(absl::string_view sentence, absl::string_view referent);
 
 // The thing as `sentence` has it: with its article ("the printing press"). Other facts as they
 // are.

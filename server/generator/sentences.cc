@@ -26,10 +26,12 @@ constexpr std::array<absl::string_view, 24> kAbbreviations = {
     "mr", "mrs", "ms",  "dr",     "prof", "st",  "sr", "jr",   "vs",  "etc", "e.g",  "i.e",
     "no", "vol", "fig", "approx", "inc",  "ltd", "co", "corp", "gen", "col", "capt", "rev"};
 
+bool IsOpening(char c) { return c == '(' || c == '[' || c == '"'; }
+
 // The word that ends at the full stop `text[dot]`, without it.
 absl::string_view WordBefore(absl::string_view text, size_t dot) {
   size_t begin = dot;
-  while (begin > 0 && !absl::ascii_isspace(text[begin - 1]) && text[begin - 1] != '(') --begin;
+  while (begin > 0 && !absl::ascii_isspace(text[begin - 1]) && !IsOpening(text[begin - 1])) --begin;
   return text.substr(begin, dot - begin);
 }
 

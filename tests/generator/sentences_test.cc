@@ -29,6 +29,12 @@ TEST(SplitSentences, EndsAtMarksBeforeAnotherSentence) {
               ElementsAre("The boat is yellow.", "It carries forty!", "Does it?", "Yes."));
 }
 
+// "28 June] 1856 into a Serb family" was a sentence, and spoke of whoever it named.
+TEST(SplitSentences, NotAfterAnAbbreviationThatABracketOpensBefore) {
+  EXPECT_THAT(SplitSentences("He was born on 10 July [O.S. 28 June] 1856. It rained (U.S. 12)."),
+              ElementsAre("He was born on 10 July [O.S. 28 June] 1856.", "It rained (U.S. 12)."));
+}
+
 TEST(SplitSentences, NotAfterAbbreviationsInitialsAndNumbers) {
   EXPECT_THAT(SplitSentences("Dr. Vessling met J. Pell in the U.S. Navy. It cost 3.5 coins."),
               ElementsAre("Dr. Vessling met J. Pell in the U.S. Navy.", "It cost 3.5 coins."));
