@@ -93,7 +93,8 @@ std::vector<Word> WordsOf(absl::string_view sentence) {
     for (const absl::string_view possessive : {"'s", "\u2019s"}) {
       if (absl::EndsWith(text, possessive)) text.remove_suffix(possessive.size());
     }
-    if (begin > 0 && !words.empty()) words.back().ends_phrase = true;
+    if ((begin > 0 || text.empty()) && !words.empty()) words.back().ends_phrase = true;
+    if (text.empty()) continue;
     words.push_back({text, end != raw.size() || text.size() != end - begin});
   }
   return words;

@@ -75,6 +75,10 @@ TEST(FindNames, GoOnBehindForAndAnArticle) {
               ElementsAre("Department of the Interior", "Otto Senn"));
 }
 
+TEST(FindNames, APossessiveApartIsNoWord) {
+  EXPECT_THAT(FindNames("It is the Swiss 's canal at Orrin 's."), ElementsAre("Swiss", "Orrin"));
+}
+
 TEST(FindNames, ATitleIsOfTheName) {
   EXPECT_THAT(FindNames("It was St. Martin of Orrin and Dr. Ann Lee\u2019s cat."),
               ElementsAre("St. Martin of Orrin", "Dr. Ann Lee"));
