@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <array>
-#include <initializer_list>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
@@ -14,10 +13,6 @@
 
 namespace imprint::generator {
 namespace {
-
-bool IsOneOf(absl::string_view word, std::initializer_list<absl::string_view> words) {
-  return std::find(words.begin(), words.end(), word) != words.end();
-}
 
 bool IsJoiner(absl::string_view word) {
   return IsOneOf(word, {"of", "de", "von", "van", "da", "del", "la", "der", "al", "&"});
@@ -36,6 +31,8 @@ bool CanBeInName(const Word& word) { return IsCapitalised(word.text) && !IsOpene
 // One past the last word of the name that begins at `first`.
 size_t EndOfName(const std::vector<Word>& words, size_t first) {
   size_t end = first + 1;
+  // "In May Otto Senn left."
+  if (IsMonth(words[first].text) && end < words.size() && !IsNumber(words[end].text)) return end;
   while (end < words.size() && !words[end - 1].ends_phrase) {
     if (CanBeInName(words[end])) {
       ++end;
@@ -58,18 +55,21 @@ size_t EndOfName(const std::vector<Word>& words, size_t first) {
   return end;
 }
 
-// Widens a name that begins with a month to the whole date: "July 2015", "July 22, 2014", "10 July
-// 1856". False, and nothing done, where it is none.
-bool TakeDate(const std::vector<Word>& words, size_t& begin, size_t& end) {
+// Whether the name that begins with a month is a date, "July 2015", "July 22, 2014", "10 July
+// 1856", and then from which word to which; a day before it is at or after `from`.
+bool TakeDate(const std::vector<Word>& words, size_t from, size_t& begin, size_t& end) {
   constexpr size_t kYearDigits = 4;
   const auto is_day = [](const Word& word) {
     return IsNumber(word.text) && word.text.size() < kYearDigits;
   };
   if (!IsMonth(words[begin].text)) return false;
-  const bool day_before = begin > 0 && is_day(words[begin - 1]) && !words[begin - 1].ends_phrase;
-  const bool number_after = end == begin + 2 && IsNumber(words[begin + 1].text);
+  const bool day_before = begin > from && is_day(words[begin - 1]) && !words[begin - 1].ends_phrase;
+  const size_t next = begin + 1;
+  const bool number_after =
+      next < words.size() && !words[begin].ends_phrase && IsNumber(words[next].text);
   if (!day_before && !number_after) return false;
-  const bool year_follows = number_after && is_day(words[begin + 1]) && end < words.size() &&
+  end = next + (number_after ? 1 : 0);
+  const bool year_follows = number_after && is_day(words[next]) && end < words.size() &&
                             IsNumber(words[end].text) && words[end].text.size() == kYearDigits;
   if (year_follows) ++end;
   if (day_before) --begin;
@@ -84,9 +84,11 @@ bool IsNameAtBeginning(const std::vector<Word>& words, const Spelling& spelling)
   if (spelling.HasLowerCase(word.text) || absl::EndsWith(word.text, "ly")) return false;
   if (words.size() < 2) return true;
   const absl::string_view next = words[1].text;
-  if (next == "and" || next == "&" || IsAuxiliary(next)) return true;
   // "Reporters treated": more likely many of a kind than a name.
-  return !IsOpener(next) && !absl::EndsWith(word.text, "s") && ReadsAsVerb(words, 1);
+  if (absl::EndsWith(word.text, "s")) return false;
+  if (next == "and" || next == "&" || IsAuxiliary(next)) return true;
+  // "Senn rarely painted."
+  return absl::EndsWith(next, "ly") || (!IsOpener(next) && ReadsAsVerb(words, 1));
 }
 
 // "the Swiss canton of", "a German physicist": of which country or kind something is.
@@ -130,7 +132,7 @@ bool Spelling::HasLowerCase(absl::string_view word) const {
 std::vector<Mention> FindMentions(absl::string_view sentence, const Spelling& spelling) {
   std::vector<Mention> mentions;
   const std::vector<Word> words = WordsOf(sentence);
-  size_t i = 0;
+  size_t i = 0, from = 0;  // from: behind the mention before
   while (i < words.size()) {
     if (!CanBeInName(words[i])) {
       ++i;
@@ -138,7 +140,7 @@ std::vector<Mention> FindMentions(absl::string_view sentence, const Spelling& sp
     }
     size_t begin = i, end = EndOfName(words, i);
     const bool single = end == i + 1;
-    const bool is_date = TakeDate(words, begin, end);
+    const bool is_date = TakeDate(words, from, begin, end);
     const absl::string_view last = words[end - 1].text;
     const char* const text = words[begin].text.data();
     Mention mention = {
@@ -153,7 +155,7 @@ std::vector<Mention> FindMentions(absl::string_view sentence, const Spelling& sp
     if (!is_letter && !only_begins && !SaysOfWhichKind(words, mention)) {
       mentions.push_back(std::move(mention));
     }
-    i = end;
+    i = from = end;
   }
   return mentions;
 }

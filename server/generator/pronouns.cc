@@ -18,19 +18,30 @@ struct Form {
   absl::string_view text;  // as it begins a sentence
   PronounKind kind;
   bool is_possessive;
+  bool is_female = false;
 };
 
 constexpr std::array<Form, 8> kForms = {{{"It", PronounKind::kThing, false},
                                          {"Its", PronounKind::kThing, true},
                                          {"He", PronounKind::kPerson, false},
-                                         {"She", PronounKind::kPerson, false},
+                                         {"She", PronounKind::kPerson, false, true},
                                          {"His", PronounKind::kPerson, true},
-                                         {"Her", PronounKind::kPerson, true},
+                                         {"Her", PronounKind::kPerson, true, true},
                                          {"They", PronounKind::kMany, false},
                                          {"Their", PronounKind::kMany, true}}};
 
 // Words before a "he" that may still be the sentence's own.
 constexpr size_t kMostWordsBefore = 8;
+
+// Words that may stand, alone or with a phrase, before a sentence's own subject.
+bool GoesBeforeSubject(absl::string_view word) {
+  return IsOneOf(word,
+                 {"In",        "On",      "At",        "During",    "By",         "From",
+                  "For",       "With",    "Through",   "Under",     "Until",      "Within",
+                  "Upon",      "Despite", "Also",      "However",   "Later",      "Then",
+                  "There",     "Thus",    "Therefore", "Moreover",  "Eventually", "Finally",
+                  "Initially", "Today",   "Instead",   "Meanwhile", "Originally", "Furthermore"});
+}
 
 // "It was not until 1518 that ...", "It is said that ...", "It took years to ...".
 bool StandsForNothing(absl::string_view sentence) {
@@ -44,6 +55,8 @@ bool StandsForNothing(absl::string_view sentence) {
            std::find(kOfItsOwn.begin(), kOfItsOwn.end(), next) == kOfItsOwn.end();
   }
   if (next == "not" && words[3] == "until") return true;
+  // "It is here that the river turns."
+  if (words[3] == "that") return true;
   // "It was only the orbit of Mercury that ..."
   if (next == "only" && absl::StrContains(sentence, " that ")) return true;
   constexpr std::array<absl::string_view, 16> kOpinions = {
@@ -61,6 +74,7 @@ std::optional<Pronoun> FindPronoun(absl::string_view sentence) {
     const absl::string_view text = words[word].text;
     return Pronoun{.kind = form.kind,
                    .is_possessive = form.is_possessive,
+                   .is_female = form.is_female,
                    .begin = static_cast<size_t>(text.data() - sentence.data()),
                    .text = text,
                    .word = word};
@@ -70,11 +84,13 @@ std::optional<Pronoun> FindPronoun(absl::string_view sentence) {
     const bool is_first = words[0].text == form.text && words[0].text.data() == sentence.data();
     if (is_first && !words[0].ends_phrase) return pronoun(form, 0);
   }
+  if (!GoesBeforeSubject(words[0].text)) return std::nullopt;
   for (size_t i = 1; i < std::min(words.size(), kMostWordsBefore); ++i) {
-    for (const Form& form : kForms) {
-      if (form.is_possessive || form.kind != PronounKind::kPerson) continue;
-      if (absl::EqualsIgnoreCase(words[i].text, form.text)) return pronoun(form, i);
+    if (words[i].text == "he" || words[i].text == "she") {
+      return pronoun(kForms[words[i].text == "he" ? 2 : 3], i);
     }
+    // "In the war the mayor said he was ill": somebody else's clause.
+    if (ReadsAsVerb(words, i) || IsOneOf(words[i].text, {"that", "who", "which", "said"})) break;
   }
   return std::nullopt;
 }

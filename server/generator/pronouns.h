@@ -22,14 +22,15 @@ enum class PronounKind {
 struct Pronoun {
   PronounKind kind;
   bool is_possessive;
+  bool is_female;          // she, her
   size_t begin;            // in the sentence
   absl::string_view text;  // of the sentence
   size_t word;             // its place among WordsOf the sentence
 };
 
-// The one that the sentence begins with; or a "he" or "she" that its clause begins with after a
-// few words ("In 1990 he painted ..."). None for the "it" of "It was not until 1518 that ...",
-// which stands for nothing.
+// The one that the sentence begins with; or a "he" or "she" before which only a phrase of time,
+// place or the like stands ("In 1990 he painted ...", "However, she left"). None for the "it" of
+// "It was not until 1518 that ...", which stands for nothing.
 std::optional<Pronoun> FindPronoun(absl::string_view sentence);
 
 }  // namespace imprint::generator

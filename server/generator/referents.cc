@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <initializer_list>
 #include <optional>
 
 #include "absl/strings/ascii.h"
@@ -19,10 +18,6 @@
 
 namespace imprint::generator {
 namespace {
-
-bool IsOneOf(absl::string_view word, std::initializer_list<absl::string_view> words) {
-  return std::find(words.begin(), words.end(), word) != words.end();
-}
 
 // The earliest of those that are spoken of most, if at least so often.
 std::string NameMostSpokenOf(const std::vector<std::string>& names, int least = 1) {
@@ -44,7 +39,7 @@ std::string NameMostSpokenOf(const std::vector<std::string>& names, int least = 
 // What is named less often is not what a text is about, for this.
 constexpr int kTimesOfSubject = 3;
 
-std::vector<std::string> NamesOf(const std::vector<std::vector<Mention>>& mentions) {
+std::vector<std::string> AllNames(const std::vector<std::vector<Mention>>& mentions) {
   std::vector<std::string> names;
   for (const std::vector<Mention>& of_sentence : mentions) {
     for (const Mention& mention : of_sentence) {
@@ -54,12 +49,19 @@ std::vector<std::string> NamesOf(const std::vector<std::vector<Mention>>& mentio
   return names;
 }
 
+bool HasPluralForm(absl::string_view name) {
+  return absl::EndsWith(name, "s") && !absl::EndsWith(name, "ss") && !absl::EndsWith(name, "us") &&
+         !absl::EndsWith(name, "is");
+}
+
 // A person's name, by its form: letters only, not "Bank of Norway".
 bool CanBePerson(const Mention& mention) {
   if (mention.is_date || IsMonth(mention.text)) return false;
   const bool has_digit = std::any_of(mention.text.begin(), mention.text.end(), absl::ascii_isdigit);
   return !has_digit && !absl::StrContains(mention.text, " of ") &&
-         !absl::StrContains(mention.text, " for ") && !absl::StrContains(mention.text, " & ");
+         !absl::StrContains(mention.text, " for ") && !absl::StrContains(mention.text, " & ") &&
+         // "Jews", "Turks": many of a kind.
+         (absl::StrContains(mention.text, ' ') || !HasPluralForm(mention.text));
 }
 
 // A name is hardly ever a person's after these, or the person is not spoken of.
@@ -77,7 +79,7 @@ bool StandsBeforeNoun(const std::vector<Word>& words, const Mention& mention) {
   if (words[mention.end_word - 1].ends_phrase || mention.end_word == words.size()) return false;
   const absl::string_view next = words[mention.end_word].text;
   return absl::ascii_islower(next[0]) && !IsFunctionWord(next) && !IsOpener(next) &&
-         !ReadsAsVerb(words, mention.end_word);
+         !absl::EndsWith(next, "ly") && !ReadsAsVerb(words, mention.end_word);
 }
 
 bool IsPossessive(absl::string_view sentence, const Word& word) {
@@ -94,7 +96,13 @@ std::string PersonOf(absl::string_view sentence, const std::vector<Mention>& men
   for (const Mention& mention : mentions) {
     if (!CanBePerson(mention) || StandsBeforeNoun(words, mention)) continue;
     const bool is_owner = IsPossessive(sentence, words[mention.end_word - 1]);
-    if (mention.first_word == 0 && !is_owner) return mention.text;
+    if (mention.first_word == 0 && !is_owner) {
+      // Of two who are named together nobody knows which is meant.
+      const bool is_one_of_two = mention.end_word + 1 < words.size() &&
+                                 words[mention.end_word].text == "and" &&
+                                 IsCapitalised(words[mention.end_word + 1].text);
+      return is_one_of_two ? "" : mention.text;
+    }
     const Word before = mention.first_word == 0 ? Word{} : words[mention.first_word - 1];
     if (is_owner || (PutsAside(absl::AsciiStrToLower(before.text)) && !before.ends_phrase)) {
       // "Founded by Marta Vessling" speaks of her, if of nobody else; so does "on Tesla's
@@ -106,30 +114,63 @@ std::string PersonOf(absl::string_view sentence, const std::vector<Mention>& men
     const bool of_subject = !subject.empty() && (ContainsWords(mention.text, subject) ||
                                                  ContainsWords(subject, mention.text));
     if (of_subject) return mention.text;
+    // "The mayor visited Orrin."
+    const bool is_object = mention.end_word - mention.first_word == 1 && !before.ends_phrase &&
+                           absl::EndsWith(before.text, "ed");
+    if (is_object) continue;
     if (person.empty()) person = mention.text;
   }
   return person.empty() ? aside : person;
 }
 
-// What a sentence begins with, with its article; empty where that is no name.
-std::string BeginningOf(absl::string_view sentence, const std::vector<Mention>& mentions) {
-  if (mentions.empty() || mentions[0].is_date) return "";
+bool HasOddQuotes(absl::string_view sentence) {
+  return std::count(sentence.begin(), sentence.end(), '"') % 2 != 0;
+}
+
+// Those before the sentence's first "he" or the like: behind it somebody is spoken of already
+// ("By 1529 he was urging the Emperor").
+std::vector<Mention> BeforePronoun(absl::string_view sentence,
+                                   const std::vector<Mention>& mentions) {
+  const std::vector<Word> words = WordsOf(sentence);
+  const auto pronoun = std::find_if(words.begin(), words.end(), [](const Word& word) {
+    return IsOneOf(word.text, {"he", "she", "his", "her", "He", "She", "His", "Her"});
+  });
+  const auto place = static_cast<size_t>(pronoun - words.begin());
+  std::vector<Mention> before;
+  for (const Mention& mention : mentions) {
+    if (mention.first_word < place) before.push_back(mention);
+  }
+  return before;
+}
+
+// What a sentence begins with.
+struct Beginning {
+  std::string name;  // with its article; empty where that is no name
+  bool is_plural = false;
+};
+
+Beginning BeginningOf(absl::string_view sentence, const std::vector<Mention>& mentions) {
+  if (mentions.empty() || mentions[0].is_date) return {};
   const Mention& first = mentions[0];
   const std::vector<Word> words = WordsOf(sentence);
   // "Tesla's father" and "Westinghouse Electric, ..." begin with something else, or go on with it.
-  if (words[first.end_word - 1].ends_phrase) return "";
-  // "The Tammer rises in": a verb, more likely than a plural.
-  const bool ends_as_verb =
-      first.end_word < words.size() && absl::EndsWith(words[first.end_word].text, "s");
-  if (StandsBeforeNoun(words, first) && !ends_as_verb) return "";
-  if (first.first_word == 0) return first.text;
-  if (first.first_word == 1 && words[0].text == "The") return absl::StrCat("The ", first.text);
-  return "";
-}
-
-bool IsPlural(absl::string_view name) {
-  return absl::EndsWith(name, "s") && !absl::EndsWith(name, "ss") && !absl::EndsWith(name, "us") &&
-         !absl::EndsWith(name, "is");
+  if (words[first.end_word - 1].ends_phrase) return {};
+  const absl::string_view next =
+      first.end_word < words.size() ? words[first.end_word].text : absl::string_view();
+  const bool verb_follows =
+      first.end_word + 1 < words.size() && IsAuxiliary(words[first.end_word + 1].text);
+  // "The Tammer rises in": a verb, more likely than a plural as in "The Apollo missions were".
+  const bool ends_as_verb = absl::EndsWith(next, "s") && !absl::EndsWith(next, "ss") &&
+                            !absl::EndsWith(next, "us") && !verb_follows;
+  if (StandsBeforeNoun(words, first) && !ends_as_verb) return {};
+  Beginning beginning = {.name = first.text,
+                         .is_plural = HasPluralForm(first.text) && !absl::EndsWith(next, "s")};
+  if (first.first_word == 1 && words[0].text == "The") {
+    beginning.name = absl::StrCat("The ", first.text);
+  } else if (first.first_word != 0) {
+    return {};
+  }
+  return beginning;
 }
 
 }  // namespace
@@ -140,34 +181,56 @@ std::vector<std::string> FindReferents(const std::vector<std::string>& sentences
   for (const std::string& sentence : sentences) {
     mentions.push_back(FindMentions(sentence, spelling));
   }
-  const std::string subject = NameMostSpokenOf(NamesOf(mentions), kTimesOfSubject);
+  const std::string subject = NameMostSpokenOf(AllNames(mentions), kTimesOfSubject);
 
   std::vector<std::string> referents;
-  std::string person, thing;  // of the sentences before
+  // Of the sentences before: a person, whether "he" or "she" has stood for it, and what one began
+  // with.
+  std::string person;
+  bool has_gender = false, is_female = false;
+  Beginning thing;
+  bool within_quotation = false;
   for (size_t i = 0; i < sentences.size(); ++i) {
     const std::optional<Pronoun> pronoun = FindPronoun(sentences[i]);
+    const bool of_person = pronoun.has_value() && pronoun->kind == PronounKind::kPerson;
     std::string referent;
-    if (pronoun.has_value() && pronoun->kind == PronounKind::kPerson) {
-      const bool names_one_before =
+    if (of_person) {
+      // "Shortly after he arrived, Tesla fell ill" says it already; and where somebody else is
+      // named first, it may be that one.
+      const bool names_one =
           std::any_of(mentions[i].begin(), mentions[i].end(), [&](const Mention& mention) {
-            return mention.first_word < pronoun->word && CanBePerson(mention) &&
-                   !PersonOf(sentences[i], {mention}, subject).empty();
+            const bool is_same =
+                ContainsWords(person, mention.text) || ContainsWords(mention.text, person);
+            return (is_same && pronoun->word > 0) ||
+                   (mention.first_word < pronoun->word &&
+                    !PersonOf(sentences[i], {mention}, subject).empty());
           });
-      // "Shortly after he arrived, Tesla fell ill" says it already.
-      const bool is_named = pronoun->word > 0 && ContainsWords(sentences[i], person);
-      if (!names_one_before && !is_named) referent = person;
+      if (!names_one && (!has_gender || is_female == pronoun->is_female)) {
+        referent = person;
+      }
     } else if (pronoun.has_value()) {
-      const bool fits = pronoun->kind == PronounKind::kThing ? !IsPlural(thing) : IsPlural(thing);
-      if (fits && thing != person) referent = thing;
+      const bool fits = thing.is_plural == (pronoun->kind == PronounKind::kMany);
+      if (fits && thing.name != person) referent = thing.name;
     }
     referents.push_back(referent);
 
-    if (!pronoun.has_value() || referent.empty()) {
-      std::string next = PersonOf(sentences[i], mentions[i], subject);
-      if (!next.empty()) person = std::move(next);
+    const bool is_quoted = within_quotation;
+    within_quotation = within_quotation != HasOddQuotes(sentences[i]);
+    if (of_person && !referent.empty()) {
+      has_gender = true;
+      is_female = pronoun->is_female;
+    } else if (std::string next =
+                   PersonOf(sentences[i], BeforePronoun(sentences[i], mentions[i]), subject);
+               !is_quoted && !next.empty() && next != person) {
+      // "Johnson described him as kind" leaves it open who is spoken of next.
+      const std::vector<Word> words = WordsOf(sentences[i]);
+      const bool is_open = std::any_of(words.begin(), words.end(),
+                                       [](const Word& word) { return word.text == "him"; });
+      person = is_open ? "" : std::move(next);
+      has_gender = false;
     }
-    const bool goes_on = pronoun.has_value() && pronoun->kind != PronounKind::kPerson;
-    if (!goes_on) thing = BeginningOf(sentences[i], mentions[i]);
+    // A pronoun that stands for it keeps it for the next sentence.
+    if (of_person || referent.empty()) thing = BeginningOf(sentences[i], mentions[i]);
   }
   return referents;
 }

@@ -10,8 +10,6 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_split.h"
-#include "absl/strings/strip.h"
 #include "server/generator/pronouns.h"
 #include "server/generator/sentences.h"
 
@@ -109,7 +107,9 @@ std::string NameSubject(absl::string_view sentence, absl::string_view referent) 
   const std::optional<Pronoun> pronoun = FindPronoun(sentence);
   if (referent.empty() || !pronoun.has_value()) return std::string(sentence);
   return absl::StrCat(sentence.substr(0, pronoun->begin), referent,
-                      pronoun->is_possessive ? "'s" : "",
+                      !pronoun->is_possessive               ? ""
+                      : pronoun->kind == PronounKind::kMany ? "'"
+                                                            : "'s",
                       sentence.substr(pronoun->begin + pronoun->text.size()));
 }
 

@@ -3,6 +3,7 @@
 
 #include "server/generator/words.h"
 
+#include <algorithm>
 #include <cstddef>
 #include <set>
 #include <string>
@@ -84,7 +85,10 @@ std::vector<Word> WordsOf(absl::string_view sentence) {
     while (begin < raw.size() && !IsWordByte(raw[begin])) ++begin;
     size_t end = raw.size();
     while (end > begin && !IsWordByte(raw[end - 1])) --end;
-    if (begin == end) continue;
+    if (begin == end) {
+      if (!words.empty()) words.back().ends_phrase = true;
+      continue;
+    }
     // An initial or a title keeps its full stop, which ends nothing.
     const bool initial = end - begin == 1 && absl::ascii_isupper(raw[begin]) && raw[begin] != 'I';
     const bool stops = end < raw.size() && raw[end] == '.';
@@ -98,6 +102,10 @@ std::vector<Word> WordsOf(absl::string_view sentence) {
     words.push_back({text, end != raw.size() || text.size() != end - begin});
   }
   return words;
+}
+
+bool IsOneOf(absl::string_view word, std::initializer_list<absl::string_view> words) {
+  return std::find(words.begin(), words.end(), word) != words.end();
 }
 
 bool IsCapitalised(absl::string_view word) { return !word.empty() && absl::ascii_isupper(word[0]); }

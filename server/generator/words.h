@@ -7,6 +7,7 @@
 #define IMPRINT_SERVER_GENERATOR_WORDS_H_
 
 #include <cstddef>
+#include <initializer_list>
 #include <vector>
 
 #include "absl/strings/string_view.h"
@@ -21,6 +22,7 @@ struct Word {
 
 std::vector<Word> WordsOf(absl::string_view sentence);
 
+bool IsOneOf(absl::string_view word, std::initializer_list<absl::string_view> words);
 bool IsCapitalised(absl::string_view word);
 // It begins with a digit.
 bool IsNumber(absl::string_view word);

@@ -75,6 +75,13 @@ TEST(FindNames, GoOnBehindForAndAnArticle) {
               ElementsAre("Department of the Interior", "Otto Senn"));
 }
 
+TEST(FindNames, EndWhereADateOrAPhraseDoes) {
+  EXPECT_THAT(FindNames("On 10 July Ann Orr came. In May Otto Senn left."),
+              ElementsAre("Ann Orr", "May", "Otto Senn"));
+  EXPECT_THAT(FindNames("It is said in Orrin , Otto Senn , that it is old."),
+              ElementsAre("Orrin", "Otto Senn"));
+}
+
 TEST(FindNames, APossessiveApartIsNoWord) {
   EXPECT_THAT(FindNames("It is the Swiss 's canal at Orrin 's."), ElementsAre("Swiss", "Orrin"));
 }

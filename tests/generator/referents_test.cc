@@ -90,5 +90,57 @@ TEST(FindReferents, ThingsOnlyWhereTheSentenceBeforeBeginsWithThem) {
               ElementsAre("", "Otto Senn", ""));
 }
 
+// "Otto Senn sold well" and "Otto Senn drowned there" were said of a book and of Paul Orr.
+TEST(FindReferents, WhatAPronounDoesNotStandForIsNotKept) {
+  EXPECT_THAT(
+      FindReferents({"Otto Senn wrote a book.", "It was praised by Paul Orr.", "It sold well."}),
+      ElementsAre("", "", ""));
+  EXPECT_THAT(FindReferents({"The Tammer is a river.", "They swam there.", "It was fun."}),
+              ElementsAre("", "", ""));
+  EXPECT_THAT(FindReferents({"Otto Senn came.", "The Tammer rises here.",
+                             "It was first crossed by Paul Orr.", "He drowned there."}),
+              ElementsAre("", "", "The Tammer", "Paul Orr"));
+}
+
+TEST(FindReferents, NotHeWhereSheStoodForThePerson) {
+  EXPECT_THAT(FindReferents({"Ann Lee was a painter.", "Her husband Otto was one as well.",
+                             "He died in 1906."}),
+              ElementsAre("", "Ann Lee", ""));
+}
+
+TEST(FindReferents, NotWhoIsMerelyNamedAndNotOneOfTwo) {
+  EXPECT_THAT(FindReferents({"The mayor visited Orrin.", "He left."}), ElementsAre("", ""));
+  EXPECT_THAT(FindReferents({"Ann Lee and Otto Senn married.", "He died."}), ElementsAre("", ""));
+  EXPECT_THAT(FindReferents({"It was May.", "On 10 July Ann Orr came.", "She fell."}),
+              ElementsAre("", "", "Ann Orr"));
+  EXPECT_THAT(FindReferents({"Ann Marie Lee was ill.", "In 1990 Lee fell, as she said."}),
+              ElementsAre("", ""));
+}
+
+TEST(FindReferents, SingularByTheVerbThatFollows) {
+  EXPECT_THAT(FindReferents({"The Thames rises in the west.", "They fish.", "It flows east."}),
+              ElementsAre("", "", ""));
+  EXPECT_THAT(FindReferents({"The Thames rises in the west.", "It flows east."}),
+              ElementsAre("", "The Thames"));
+  EXPECT_THAT(FindReferents({"The Apollo missions were costly.", "It cost millions."}),
+              ElementsAre("", ""));
+}
+
+// "Robert Underwood Johnson's loyal secretary", who was Tesla's; "God also wrote in the latter
+// work".
+TEST(FindReferents, NotWhoSpeaksOfHimNorWhoIsQuotedNorWhomHeSpeaksOf) {
+  EXPECT_THAT(FindReferents({"Paul Orr described him as kind.", "His secretary agreed."}),
+              ElementsAre("", ""));
+  EXPECT_THAT(FindReferents(
+                  {"Otto Senn wrote: \"Nobody knows.", "Paul Orr sees it all.\"", "He was tired."}),
+              ElementsAre("", "", "Otto Senn"));
+  EXPECT_THAT(FindReferents({"Otto Senn wrote much.", "By 1529 he was urging Emperor Karl.",
+                             "He made it clear."}),
+              ElementsAre("", "Otto Senn", "Otto Senn"));
+  EXPECT_THAT(FindReferents({"Senn rarely met Vessels.", "He disliked them."}),
+              ElementsAre("", "Senn"));
+  EXPECT_THAT(FindReferents({"Historians have debated it.", "He was rich."}), ElementsAre("", ""));
+}
+
 }  // namespace
 }  // namespace imprint::generator

@@ -22,6 +22,10 @@ TEST(NameSubject, PutsTheNameWhereAClauseBeginsWithAPronoun) {
             "In the same year, Otto Senn painted it.");
 }
 
+TEST(NameSubject, OwnersWhoAreMany) {
+  EXPECT_EQ(NameSubject("Their salt was dear.", "The Vessels"), "The Vessels' salt was dear.");
+}
+
 TEST(NameSubject, LeavesOtherSentencesAsTheyAre) {
   EXPECT_EQ(NameSubject("Italy won it.", "Hollin Quay"), "Italy won it.");
   EXPECT_EQ(NameSubject("It rained.", ""), "It rained.");
