@@ -17,22 +17,22 @@
 namespace imprint::generator {
 namespace {
 
-// The names and dates of a sentence in order.
-std::vector<Fact> NamesOf(absl::string_view sentence, const Spelling& spelling) {
+// The names and dates of a sentence.
+std::vector<Fact> NamesOf(const std::vector<Mention>& mentions) {
   std::vector<Fact> names;
-  for (Mention& mention : FindMentions(sentence, spelling)) {
-    names.push_back({std::move(mention.text), mention.is_date ? FactKind::kDate : FactKind::kName});
+  for (const Mention& mention : mentions) {
+    names.push_back({mention.text, mention.is_date ? FactKind::kDate : FactKind::kName});
   }
   return names;
 }
 
 // Numbers with the two words after them, as far as one phrase goes; those of names and dates
 // are not apart from them.
-std::vector<Fact> NumbersOf(absl::string_view sentence, const Spelling& spelling) {
+std::vector<Fact> NumbersOf(absl::string_view sentence, const std::vector<Mention>& mentions) {
   std::vector<Fact> numbers;
   const std::vector<Word> words = WordsOf(sentence);
   std::vector<bool> is_named(words.size(), false);
-  for (const Mention& mention : FindMentions(sentence, spelling)) {
+  for (const Mention& mention : mentions) {
     for (size_t i = mention.first_word; i < mention.end_word; ++i) is_named[i] = true;
   }
   for (size_t i = 0; i < words.size(); ++i) {
@@ -133,10 +133,10 @@ bool ContainsWords(absl::string_view text, absl::string_view words) {
 std::vector<Fact> FindFacts(const std::vector<std::string>& sentences, absl::string_view subject) {
   std::vector<Fact> facts;
   std::set<std::string> seen = {NormalForm(subject)};
-  const Spelling spelling(sentences);
+  const std::vector<std::vector<Mention>> mentions = FindMentions(sentences);
   for (size_t i = 0; i < sentences.size(); ++i) {
-    std::vector<Fact> spans = NamesOf(sentences[i], spelling);
-    for (Fact& number : NumbersOf(sentences[i], spelling)) spans.push_back(std::move(number));
+    std::vector<Fact> spans = NamesOf(mentions[i]);
+    for (Fact& number : NumbersOf(sentences[i], mentions[i])) spans.push_back(std::move(number));
     for (Fact& thing : ThingsOf(sentences[i])) spans.push_back(std::move(thing));
     for (Fact& span : spans) {
       if (!seen.insert(NormalForm(span.text)).second) continue;

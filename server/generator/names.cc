@@ -5,6 +5,8 @@
 
 #include <algorithm>
 #include <array>
+#include <set>
+#include <utility>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
@@ -13,6 +15,36 @@
 
 namespace imprint::generator {
 namespace {
+
+// How words are written within the sentences of a text, where only names are capitalised: so that
+// a name that begins a sentence is told from another word there.
+class Spelling {
+ public:
+  explicit Spelling(const std::vector<std::string>& sentences) {
+    for (const std::string& sentence : sentences) {
+      const std::vector<Word> words = WordsOf(sentence);
+      for (size_t i = 0; i < words.size(); ++i) {
+        if (!IsCapitalised(words[i].text)) {
+          lower_case_.emplace(words[i].text);
+        } else if (i > 0) {
+          capitalised_.emplace(words[i].text);
+        }
+      }
+    }
+  }
+
+  bool HasCapitalised(absl::string_view word) const {
+    return capitalised_.contains(std::string(word));
+  }
+  // `word` in lower case, also where it begins a sentence with nothing capitalised.
+  bool HasLowerCase(absl::string_view word) const {
+    return lower_case_.contains(absl::AsciiStrToLower(word));
+  }
+
+ private:
+  std::set<std::string> capitalised_;
+  std::set<std::string> lower_case_;
+};
 
 bool IsJoiner(absl::string_view word) {
   return IsOneOf(word, {"of", "de", "von", "van", "da", "del", "la", "der", "al", "&"});
@@ -106,30 +138,7 @@ bool SaysOfWhichKind(const std::vector<Word>& words, const Mention& mention) {
          !IsFunctionWord(next.text) && !absl::EndsWith(next.text, "ed");
 }
 
-}  // namespace
-
-Spelling::Spelling(const std::vector<std::string>& sentences) {
-  for (const std::string& sentence : sentences) {
-    const std::vector<Word> words = WordsOf(sentence);
-    for (size_t i = 0; i < words.size(); ++i) {
-      if (!IsCapitalised(words[i].text)) {
-        lower_case_.emplace(words[i].text);
-      } else if (i > 0) {
-        capitalised_.emplace(words[i].text);
-      }
-    }
-  }
-}
-
-bool Spelling::HasCapitalised(absl::string_view word) const {
-  return capitalised_.contains(std::string(word));
-}
-
-bool Spelling::HasLowerCase(absl::string_view word) const {
-  return lower_case_.contains(absl::AsciiStrToLower(word));
-}
-
-std::vector<Mention> FindMentions(absl::string_view sentence, const Spelling& spelling) {
+std::vector<Mention> MentionsIn(absl::string_view sentence, const Spelling& spelling) {
   std::vector<Mention> mentions;
   const std::vector<Word> words = WordsOf(sentence);
   size_t i = 0, from = 0;  // from: behind the mention before
@@ -160,12 +169,19 @@ std::vector<Mention> FindMentions(absl::string_view sentence, const Spelling& sp
   return mentions;
 }
 
-std::vector<std::string> FindNames(absl::string_view text) {
-  const std::vector<std::string> sentences = SplitSentences(text);
+}  // namespace
+
+std::vector<std::vector<Mention>> FindMentions(const std::vector<std::string>& sentences) {
   const Spelling spelling(sentences);
+  std::vector<std::vector<Mention>> mentions;
+  for (const std::string& sentence : sentences) mentions.push_back(MentionsIn(sentence, spelling));
+  return mentions;
+}
+
+std::vector<std::string> FindNames(absl::string_view text) {
   std::vector<std::string> names;
-  for (const std::string& sentence : sentences) {
-    for (Mention& mention : FindMentions(sentence, spelling)) {
+  for (std::vector<Mention>& of_sentence : FindMentions(SplitSentences(text))) {
+    for (Mention& mention : of_sentence) {
       if (!mention.is_date) names.push_back(std::move(mention.text));
     }
   }

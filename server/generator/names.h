@@ -7,28 +7,12 @@
 #define IMPRINT_SERVER_GENERATOR_NAMES_H_
 
 #include <cstddef>
-#include <set>
 #include <string>
 #include <vector>
 
 #include "absl/strings/string_view.h"
 
 namespace imprint::generator {
-
-// How words are written within the sentences of a text, where only names are capitalised: so that
-// a name that begins a sentence is told from another word there.
-class Spelling {
- public:
-  explicit Spelling(const std::vector<std::string>& sentences);
-
-  bool HasCapitalised(absl::string_view word) const;
-  // `word` in lower case, also where it begins a sentence with nothing capitalised.
-  bool HasLowerCase(absl::string_view word) const;
-
- private:
-  std::set<std::string> capitalised_;
-  std::set<std::string> lower_case_;
-};
 
 // A name or a date ("July 2015", "July 22, 2014", "10 July 1856") where it stands.
 struct Mention {
@@ -38,10 +22,11 @@ struct Mention {
   size_t end_word = 0;    // one past its last word
 };
 
-// Those of one sentence in order: runs of capitalised words and initials, joined by "of", "de" and
-// the like, up to a number. A word that is capitalised only for beginning a sentence is none, nor
-// is one that says of which country something is ("the Swiss canton").
-std::vector<Mention> FindMentions(absl::string_view sentence, const Spelling& spelling);
+// Those of each sentence in order: runs of capitalised words and initials, joined by "of", "de" and
+// the like, up to a number. A word that is capitalised only for beginning a sentence, as far as the
+// other sentences and the word after it tell, is none, nor is one that says of which country
+// something is ("the Swiss canton").
+std::vector<std::vector<Mention>> FindMentions(const std::vector<std::string>& sentences);
 
 // The names in `text` as often as they occur, without dates.
 std::vector<std::string> FindNames(absl::string_view text);

@@ -50,19 +50,16 @@ bool StandsForNothing(absl::string_view sentence) {
   if (words.size() < 4 || words[0] != "It") return false;
   const absl::string_view verb = words[1], next = words[2];
   if (verb == "took" || verb == "takes") {
-    constexpr std::array<absl::string_view, 4> kOfItsOwn = {"its", "part", "place", "over"};
-    return absl::StrContains(sentence, " to ") &&
-           std::find(kOfItsOwn.begin(), kOfItsOwn.end(), next) == kOfItsOwn.end();
+    return absl::StrContains(sentence, " to ") && !IsOneOf(next, {"its", "part", "place", "over"});
   }
   if (next == "not" && words[3] == "until") return true;
   // "It is here that the river turns."
   if (words[3] == "that") return true;
   // "It was only the orbit of Mercury that ..."
   if (next == "only" && absl::StrContains(sentence, " that ")) return true;
-  constexpr std::array<absl::string_view, 16> kOpinions = {
-      "said",    "believed", "known",   "clear", "likely",   "estimated",  "thought",  "unclear",
-      "claimed", "argued",   "unknown", "hoped", "possible", "impossible", "reported", "true"};
-  return std::find(kOpinions.begin(), kOpinions.end(), next) != kOpinions.end();
+  return IsOneOf(next, {"said", "believed", "known", "clear", "likely", "estimated", "thought",
+                        "unclear", "claimed", "argued", "unknown", "hoped", "possible",
+                        "impossible", "reported", "true"});
 }
 
 }  // namespace

@@ -176,11 +176,7 @@ Beginning BeginningOf(absl::string_view sentence, const std::vector<Mention>& me
 }  // namespace
 
 std::vector<std::string> FindReferents(const std::vector<std::string>& sentences) {
-  const Spelling spelling(sentences);
-  std::vector<std::vector<Mention>> mentions;
-  for (const std::string& sentence : sentences) {
-    mentions.push_back(FindMentions(sentence, spelling));
-  }
+  const std::vector<std::vector<Mention>> mentions = FindMentions(sentences);
   const std::string subject = NameMostSpokenOf(AllNames(mentions), kTimesOfSubject);
 
   std::vector<std::string> referents;
@@ -236,13 +232,13 @@ std::vector<std::string> FindReferents(const std::vector<std::string>& sentences
 }
 
 std::string FindSubject(const std::vector<std::string>& sentences) {
-  const Spelling spelling(sentences);
+  const std::vector<std::vector<Mention>> mentions = FindMentions(sentences);
   const std::vector<std::string> referents = FindReferents(sentences);
   std::vector<std::string> names;
   for (size_t i = 0; i < sentences.size(); ++i) {
     if (!referents[i].empty()) names.emplace_back(absl::StripPrefix(referents[i], "The "));
-    for (Mention& mention : FindMentions(sentences[i], spelling)) {
-      if (!mention.is_date) names.push_back(std::move(mention.text));
+    for (const Mention& mention : mentions[i]) {
+      if (!mention.is_date) names.push_back(mention.text);
     }
   }
   return NameMostSpokenOf(names);
