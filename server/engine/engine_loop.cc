@@ -27,12 +27,13 @@ bool Contains(const std::vector<int32_t>& ids, int32_t id) {
 void EngineImpl::Loop() {
   // OpenMP's number of threads belongs to the thread that asks for them.
   at::init_num_threads();
+  model::Team team(at::get_num_threads());
   const c10::InferenceMode inference_mode;
   while (AwaitWork()) {
     share_->BeginServing();
     TakeOrders();
     EndDue();
-    if (!pool_.empty()) RunStep();
+    if (!pool_.empty()) RunStep(team);
     share_->EndServing();
     PublishLoad();
   }
@@ -95,13 +96,13 @@ void EngineImpl::EndDue() {
   }
 }
 
-void EngineImpl::RunStep() {
+void EngineImpl::RunStep(model::Team& team) {
   const absl::Time began = clock_->Now();
   Batch batch;
   std::vector<int32_t> sampled;
   absl::Status status = model::Guarded("a step of the engine", [&] {
     pool_.Plan(&batch);
-    sampled = ComputeStep(batch);
+    sampled = ComputeStep(batch, team);
   });
   if (absl::IsResourceExhausted(status)) {
     status = absl::ResourceExhaustedError(absl::StrCat(

@@ -8,8 +8,8 @@
 #include <optional>
 
 #include "ATen/ATen.h"
-#include "ATen/Parallel.h"
 #include "server/engine/top_k.h"
+#include "server/model/team.h"
 
 namespace imprint::engine {
 namespace {
@@ -115,7 +115,7 @@ std::vector<int32_t> SampleTokens(const at::Tensor& logits_RV, absl::Span<const 
   const float* data = logits.const_data_ptr<float>();
   const int64_t vocab = logits.size(1);
   const auto rows = static_cast<int64_t>(specs.size());
-  at::parallel_for(0, rows, kExponentialsAThread / vocab + 1, [&](int64_t begin, int64_t end) {
+  model::ParallelFor(rows, kExponentialsAThread / vocab + 1, [&](int64_t begin, int64_t end) {
     for (int64_t r = begin; r < end; ++r) {
       if (specs[r].options.temperature <= 0) continue;
       tokens[r] = SampleRow(data + r * vocab, vocab, specs[r]);

@@ -10,12 +10,14 @@
 #include <vector>
 
 #include "server/engine/batch.h"
+#include "server/model/team.h"
 
 namespace imprint::engine {
 
 // One pass of the network over the batch (not empty). Gives a token for each of its
-// samples and fills the results of its scores. Throws what libtorch throws.
-std::vector<int32_t> ComputeStep(const Batch& batch);
+// samples and fills the results of its scores. A step of few tokens on a CPU runs on `team`.
+// Throws what libtorch throws.
+std::vector<int32_t> ComputeStep(const Batch& batch, model::Team& team);
 
 }  // namespace imprint::engine
 

@@ -9,7 +9,7 @@
 #include <utility>
 
 #include "ATen/ATen.h"
-#include "ATen/Parallel.h"
+#include "server/model/team.h"
 
 namespace imprint::engine {
 namespace {
@@ -100,7 +100,7 @@ std::vector<TopKRow> TopK(const at::Tensor& logits, int64_t k) {
   if (logits.device().is_cpu()) {
     const at::Tensor contiguous = logits.contiguous();
     const float* data = contiguous.const_data_ptr<float>();
-    at::parallel_for(0, rows, kValuesAThread / vocab + 1, [&](int64_t begin, int64_t end) {
+    model::ParallelFor(rows, kValuesAThread / vocab + 1, [&](int64_t begin, int64_t end) {
       for (int64_t r = begin; r < end; ++r) top[r] = TopKOfRow(data + r * vocab, vocab, k);
     });
     return top;

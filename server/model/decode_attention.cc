@@ -10,44 +10,108 @@
 #include <vector>
 
 #include "ATen/ATen.h"
-#include "ATen/Parallel.h"
 #include "server/model/lanes.h"
+#include "server/model/team.h"
 
 namespace imprint::model {
 namespace {
 
-template <typename Scalar>
-[[gnu::always_inline]] inline float Dot(const float* query, const Scalar* key, int64_t head_dim) {
-  Lanes sum = {}, more = {};
-  int64_t i = 0;
-  for (; i + 2 * kLanes <= head_dim; i += 2 * kLanes) {
-    Lanes q, k, q_more, k_more;
-    Load(query + i, &q);
-    Load(key + i, &k);
-    Load(query + i + kLanes, &q_more);
-    Load(key + i + kLanes, &k_more);
-    sum += q * k;
-    more += q_more * k_more;
+// Queries that are looked at together: each key and each value is loaded once for all of them.
+constexpr int64_t kTogether = 4;
+
+// scores[q * seen + t] = query q . key t, for kQueries rows of `queries` [.., head_dim].
+template <int64_t kQueries, typename Scalar>
+[[gnu::always_inline]] inline void Score(const float* queries, const Scalar* keys, int64_t seen,
+                                         int64_t head_dim, float* scores) {
+  for (int64_t t = 0; t < seen; ++t) {
+    const Scalar* key = keys + t * head_dim;
+    Lanes sums[kQueries] = {};
+    int64_t i = 0;
+    for (; i + kLanes <= head_dim; i += kLanes) {
+      Lanes k;
+      Load(key + i, &k);
+      for (int64_t q = 0; q < kQueries; ++q) {
+        Lanes x;
+        Load(queries + q * head_dim + i, &x);
+        sums[q] += x * k;
+      }
+    }
+    for (int64_t q = 0; q < kQueries; ++q) {
+      float score = Sum(sums[q]);
+      for (int64_t j = i; j < head_dim; ++j) score += queries[q * head_dim + j] * ToFloat(key[j]);
+      scores[q * seen + t] = score;
+    }
   }
-  sum += more;
-  float dot = 0;
-  for (int64_t lane = 0; lane < kLanes; ++lane) dot += sum[lane];
-  for (; i < head_dim; ++i) dot += query[i] * ToFloat(key[i]);
-  return dot;
 }
 
-template <typename Scalar>
-[[gnu::always_inline]] inline void AddScaled(const Scalar* value, float scale, int64_t head_dim,
-                                             float* sum) {
-  int64_t i = 0;
-  for (; i + kLanes <= head_dim; i += kLanes) {
-    Lanes v, s;
-    Load(value + i, &v);
-    Load(sum + i, &s);
-    s += v * scale;
-    std::memcpy(sum + i, &s, sizeof(s));
+// sums[q] = sum over t of scores[q * seen + t] * value t, for kBlock lanes of the values from
+// `first` on. The sums stay in registers.
+template <int64_t kQueries, int64_t kBlock, typename Scalar>
+[[gnu::always_inline]] inline void Weigh(const float* scores, const Scalar* values, int64_t seen,
+                                         int64_t head_dim, int64_t first, float* sums) {
+  Lanes block[kQueries][kBlock] = {};
+  for (int64_t t = 0; t < seen; ++t) {
+    const Scalar* value = values + t * head_dim + first;
+    Lanes v[kBlock];
+    for (int64_t b = 0; b < kBlock; ++b) Load(value + b * kLanes, &v[b]);
+    for (int64_t q = 0; q < kQueries; ++q) {
+      for (int64_t b = 0; b < kBlock; ++b) block[q][b] += v[b] * scores[q * seen + t];
+    }
   }
-  for (; i < head_dim; ++i) sum[i] += ToFloat(value[i]) * scale;
+  for (int64_t q = 0; q < kQueries; ++q) {
+    for (int64_t b = 0; b < kBlock; ++b)
+      Store(block[q][b], sums + q * head_dim + first + b * kLanes);
+  }
+}
+
+template <int64_t kQueries, typename Scalar>
+[[gnu::always_inline]] inline void WeighAll(const float* scores, const Scalar* values, int64_t seen,
+                                            int64_t head_dim, float* sums) {
+  int64_t i = 0;
+  for (; i + 2 * kLanes <= head_dim; i += 2 * kLanes) {
+    Weigh<kQueries, 2>(scores, values, seen, head_dim, i, sums);
+  }
+  for (; i + kLanes <= head_dim; i += kLanes) {
+    Weigh<kQueries, 1>(scores, values, seen, head_dim, i, sums);
+  }
+  for (; i < head_dim; ++i) {
+    for (int64_t q = 0; q < kQueries; ++q) {
+      float sum = 0;
+      for (int64_t t = 0; t < seen; ++t)
+        sum += ToFloat(values[t * head_dim + i]) * scores[q * seen + t];
+      sums[q * head_dim + i] = sum;
+    }
+  }
+}
+
+[[gnu::always_inline]] inline void Softmax(float* scores, int64_t count) {
+  float max = -std::numeric_limits<float>::infinity();
+  for (int64_t t = 0; t < count; ++t) max = std::max(max, scores[t]);
+  Lanes totals = {};
+  float total = 0;
+  for (int64_t t = 0; t < count; t += kLanes) {
+    const int64_t some = std::min(kLanes, count - t);
+    Lanes score, weight;
+    Load(scores + t, some, &score);
+    Exp(score - max, &weight);
+    Store(weight, some, scores + t);
+    if (some == kLanes) {
+      totals += weight;
+    } else {
+      for (int64_t i = t; i < count; ++i) total += scores[i];
+    }
+  }
+  const float factor = 1 / (total + Sum(totals));
+  for (int64_t t = 0; t < count; ++t) scores[t] *= factor;
+}
+
+template <int64_t kQueries, typename Scalar>
+[[gnu::always_inline]] inline void AttendTogether(const float* queries, const Scalar* keys,
+                                                  const Scalar* values, int64_t seen,
+                                                  int64_t head_dim, float* scores, float* sums) {
+  Score<kQueries>(queries, keys, seen, head_dim, scores);
+  for (int64_t q = 0; q < kQueries; ++q) Softmax(scores + q * seen, seen);
+  WeighAll<kQueries>(scores, values, seen, head_dim, sums);
 }
 
 // The queries of one key and value head of one sequence.
@@ -71,35 +135,26 @@ template <typename Scalar>
 
   const int64_t seen = group.length + 1 - group.first;
   room->resize(static_cast<size_t>(queries * (seen + 2 * head_dim)));
-  float* const scores = room->data();  // [seen, queries]
+  float* const scores = room->data();  // [queries, seen]
   float* const scaled = scores + seen * queries;
   float* const sums = scaled + queries * head_dim;
   const float scale = 1 / std::sqrt(static_cast<float>(head_dim));
   for (int64_t i = 0; i < queries * head_dim; ++i) scaled[i] = ToFloat(group.query[i]) * scale;
-  std::fill_n(sums, queries * head_dim, 0.0F);
 
-  for (int64_t t = 0; t < seen; ++t) {
-    const Scalar* key = group.key_cache + (group.first + t) * head_dim;
-    for (int64_t q = 0; q < queries; ++q) {
-      scores[t * queries + q] = Dot(scaled + q * head_dim, key, head_dim);
-    }
+  const Scalar* keys = group.key_cache + group.first * head_dim;
+  const Scalar* values = group.value_cache + group.first * head_dim;
+  int64_t q = 0;
+  for (; q + kTogether <= queries; q += kTogether) {
+    AttendTogether<kTogether>(scaled + q * head_dim, keys, values, seen, head_dim,
+                              scores + q * seen, sums + q * head_dim);
   }
-  for (int64_t q = 0; q < queries; ++q) {
-    float max = -std::numeric_limits<float>::infinity();
-    for (int64_t t = 0; t < seen; ++t) max = std::max(max, scores[t * queries + q]);
-    float total = 0;
-    for (int64_t t = 0; t < seen; ++t) {
-      float& score = scores[t * queries + q];
-      score = std::exp(score - max);
-      total += score;
-    }
-    for (int64_t t = 0; t < seen; ++t) scores[t * queries + q] /= total;
+  for (; q + 3 <= queries; q += 3) {
+    AttendTogether<3>(scaled + q * head_dim, keys, values, seen, head_dim, scores + q * seen,
+                      sums + q * head_dim);
   }
-  for (int64_t t = 0; t < seen; ++t) {
-    const Scalar* value = group.value_cache + (group.first + t) * head_dim;
-    for (int64_t q = 0; q < queries; ++q) {
-      AddScaled(value, scores[t * queries + q], head_dim, sums + q * head_dim);
-    }
+  for (; q < queries; ++q) {
+    AttendTogether<1>(scaled + q * head_dim, keys, values, seen, head_dim, scores + q * seen,
+                      sums + q * head_dim);
   }
   for (int64_t i = 0; i < queries * head_dim; ++i) group.out[i] = static_cast<Scalar>(sums[i]);
 }
@@ -159,10 +214,9 @@ void AttendAs(absl::Span<const DecodeRow> rows, const at::Tensor& heads, int64_t
     }
   }
   const auto attend = ForThisProcessor<Scalar>();
-  at::parallel_for(0, static_cast<int64_t>(groups.size()), /*grain_size=*/1,
-                   [&](int64_t begin, int64_t end) {
-                     attend(groups.data() + begin, groups.data() + end, queries, head_dim);
-                   });
+  ParallelFor(static_cast<int64_t>(groups.size()), /*grain=*/1, [&](int64_t begin, int64_t end) {
+    attend(groups.data() + begin, groups.data() + end, queries, head_dim);
+  });
 }
 
 }  // namespace

@@ -7,8 +7,8 @@
 #include <cmath>
 
 #include "ATen/ATen.h"
-#include "ATen/Parallel.h"
 #include "server/model/lanes.h"
+#include "server/model/team.h"
 
 namespace imprint::model {
 namespace {
@@ -36,8 +36,8 @@ void RunRows(const Kernel& kernel, int64_t rows, int64_t values) {
 #if defined(__x86_64__)
   if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) run = &RowsWide<Kernel>;
 #endif
-  at::parallel_for(0, rows, kValuesAThread / std::max<int64_t>(values, 1) + 1,
-                   [&](int64_t begin, int64_t end) { run(kernel, begin, end); });
+  ParallelFor(rows, kValuesAThread / std::max<int64_t>(values, 1) + 1,
+              [&](int64_t begin, int64_t end) { run(kernel, begin, end); });
 }
 
 // Calls use(i, n) for each run of kLanes values that begins at i, and for what is left; n is how
@@ -99,12 +99,6 @@ struct SwiGluBackwardKernel {
     }
   }
 };
-
-[[gnu::always_inline]] inline float Sum(const Lanes& lanes) {
-  float sum = 0;
-  for (int64_t lane = 0; lane < kLanes; ++lane) sum += lanes[lane];
-  return sum;
-}
 
 template <typename X, typename W>
 struct RmsNormKernel {

@@ -75,6 +75,14 @@ template <typename Scalar>
   for (int64_t i = 0; i < count; ++i) to[i] = some[i];
 }
 
+// Of all lanes, pair by pair.
+[[gnu::always_inline]] inline float Sum(const Lanes& lanes) {
+  using lanes_internal::Bits;
+  Lanes sum = lanes + __builtin_shuffle(lanes, Bits{4, 5, 6, 7, 0, 1, 2, 3});
+  sum += __builtin_shuffle(sum, Bits{2, 3, 0, 1, 6, 7, 4, 5});
+  return sum[0] + sum[1];
+}
+
 // e^x within 2 units in the last place; below about -87 the least normal number, above about 88
 // the greatest: neither zero nor infinite.
 //

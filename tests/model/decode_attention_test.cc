@@ -64,8 +64,9 @@ TEST_P(DecodeAttentionTest, EqualsAttentionOfEachSequenceAlone) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Shapes, DecodeAttentionTest,
-                         ::testing::Combine(::testing::Values(1, 3), ::testing::Values(8, 20, 64),
-                                            ::testing::Values(0, 5), ::testing::Bool()));
+                         ::testing::Combine(::testing::Values(1, 3, 9),
+                                            ::testing::Values(8, 20, 64), ::testing::Values(0, 5),
+                                            ::testing::Bool()));
 
 }  // namespace
 }  // namespace imprint::model
