@@ -7,17 +7,13 @@
 #include "server/engine/row_index.h"
 #include "server/engine/sampler.h"
 #include "server/engine/scorer.h"
-#include "server/model/multiply.h"
 #include "server/model/network.h"
 
 namespace imprint::engine {
 
 std::vector<int32_t> ComputeStep(const Batch& batch, model::Team& team) {
   const model::Weights& weights = *batch.tasks.front()->version->weights;
-  // On libtorch's threads where the products are: two kinds of threads would wait for each other.
-  const bool on_team = model::MultipliesOnTeam(static_cast<int64_t>(batch.tokens.size()),
-                                               weights.layers.front().gate_up);
-  const model::TeamScope scope(on_team ? &team : nullptr);
+  const model::TeamScope scope(weights.placement.device.is_cpu() ? &team : nullptr);
   const at::Tensor hidden_TD = model::Network::Forward(weights, batch.tokens, batch.segments);
   std::vector<int32_t> sampled;
   if (!batch.samples.empty()) {

@@ -15,8 +15,8 @@
 namespace imprint::engine {
 
 // One pass of the network over the batch (not empty). Gives a token for each of its
-// samples and fills the results of its scores. A step of few tokens on a CPU runs on `team`.
-// Throws what libtorch throws.
+// samples and fills the results of its scores. On a CPU it runs on `team`. Throws what libtorch
+// throws.
 std::vector<int32_t> ComputeStep(const Batch& batch, model::Team& team);
 
 }  // namespace imprint::engine

@@ -85,8 +85,16 @@ template <int64_t kQueries, typename Scalar>
 }
 
 [[gnu::always_inline]] inline void Softmax(float* scores, int64_t count) {
+  Lanes greatest = Lanes{} - std::numeric_limits<float>::infinity();
+  int64_t whole = 0;
+  for (; whole + kLanes <= count; whole += kLanes) {
+    Lanes score;
+    Load(scores + whole, &score);
+    greatest = score > greatest ? score : greatest;
+  }
   float max = -std::numeric_limits<float>::infinity();
-  for (int64_t t = 0; t < count; ++t) max = std::max(max, scores[t]);
+  for (int64_t lane = 0; lane < kLanes; ++lane) max = std::max(max, greatest[lane]);
+  for (int64_t t = whole; t < count; ++t) max = std::max(max, scores[t]);
   Lanes totals = {};
   float total = 0;
   for (int64_t t = 0; t < count; t += kLanes) {
@@ -177,8 +185,15 @@ void AttendPlain(const Group<Scalar>* begin, const Group<Scalar>* end, int64_t q
 }
 #if defined(__x86_64__)
 template <typename Scalar>
-[[gnu::target("avx2,fma")]] void AttendWide(const Group<Scalar>* begin, const Group<Scalar>* end,
+[[gnu::target("avx2,fma")]] void AttendAvx2(const Group<Scalar>* begin, const Group<Scalar>* end,
                                             int64_t queries, int64_t head_dim) {
+  AttendGroups(begin, end, queries, head_dim);
+}
+template <typename Scalar>
+[[gnu::target("avx512f,avx512bw,avx512dq,avx512vl")]] void AttendAvx512(const Group<Scalar>* begin,
+                                                                        const Group<Scalar>* end,
+                                                                        int64_t queries,
+                                                                        int64_t head_dim) {
   AttendGroups(begin, end, queries, head_dim);
 }
 #endif
@@ -186,7 +201,10 @@ template <typename Scalar>
 template <typename Scalar>
 auto ForThisProcessor() {
 #if defined(__x86_64__)
-  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return &AttendWide<Scalar>;
+  if (__builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl")) {
+    return &AttendAvx512<Scalar>;
+  }
+  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return &AttendAvx2<Scalar>;
 #endif
   return &AttendPlain<Scalar>;
 }

@@ -24,7 +24,12 @@ void RowsPlain(const Kernel& kernel, int64_t begin, int64_t end) {
 }
 #if defined(__x86_64__)
 template <typename Kernel>
-[[gnu::target("avx2,fma")]] void RowsWide(const Kernel& kernel, int64_t begin, int64_t end) {
+[[gnu::target("avx2,fma")]] void RowsAvx2(const Kernel& kernel, int64_t begin, int64_t end) {
+  kernel.Rows(begin, end);
+}
+template <typename Kernel>
+[[gnu::target("avx512f,avx512bw,avx512dq,avx512vl")]] void RowsAvx512(const Kernel& kernel,
+                                                                      int64_t begin, int64_t end) {
   kernel.Rows(begin, end);
 }
 #endif
@@ -34,7 +39,11 @@ template <typename Kernel>
 void RunRows(const Kernel& kernel, int64_t rows, int64_t values) {
   auto run = &RowsPlain<Kernel>;
 #if defined(__x86_64__)
-  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) run = &RowsWide<Kernel>;
+  if (__builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl")) {
+    run = &RowsAvx512<Kernel>;
+  } else if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
+    run = &RowsAvx2<Kernel>;
+  }
 #endif
   ParallelFor(rows, kValuesAThread / std::max<int64_t>(values, 1) + 1,
               [&](int64_t begin, int64_t end) { run(kernel, begin, end); });
@@ -219,6 +228,70 @@ struct AddKernel {
   }
 };
 
+template <typename Scalar>
+struct ExpSumsKernel {
+  const Scalar* logits;  // [rows, size]
+  const float* least;    // [rows]
+  float* greatest;       // [rows]
+  double* sum;           // [rows]
+  int64_t size;
+
+  [[gnu::always_inline]] void Rows(int64_t begin, int64_t end) const {
+    // Values whose sum f32 holds well enough: those of a vocabulary are too many.
+    constexpr int64_t kRun = 64 * kLanes;
+    for (int64_t row = begin; row < end; ++row) {
+      const Scalar* from = logits + row * size;
+      Lanes most = Lanes{} + least[row];
+      ForLanes(size, [&](int64_t i, int64_t n) __attribute__((always_inline)) {
+        Lanes value;
+        Load(from + i, n, &value);
+        for (int64_t lane = n; lane < kLanes; ++lane) value[lane] = least[row];
+        // What is not a number stays.
+        most = value <= most ? most : value;
+      });
+      float maximum = most[0];
+      for (int64_t lane = 1; lane < kLanes; ++lane) {
+        maximum = most[lane] <= maximum ? maximum : most[lane];
+      }
+      double total = 0;
+      for (int64_t run = 0; run < size; run += kRun) {
+        Lanes sums = {};
+        ForLanes(std::min(kRun, size - run),
+                 [&](int64_t i, int64_t n) __attribute__((always_inline)) {
+                   Lanes value, e;
+                   Load(from + run + i, n, &value);
+                   Exp(value - maximum, &e);
+                   for (int64_t lane = n; lane < kLanes; ++lane) e[lane] = 0;
+                   sums += e;
+                 });
+        total += static_cast<double>(Sum(sums));
+      }
+      greatest[row] = maximum;
+      sum[row] = total;
+    }
+  }
+};
+
+template <typename Scalar>
+struct ScaledExpKernel {
+  Scalar* logits;         // [rows, size]
+  const float* greatest;  // [rows]
+  const float* factor;    // [rows]
+  int64_t size;
+
+  [[gnu::always_inline]] void Rows(int64_t begin, int64_t end) const {
+    for (int64_t row = begin; row < end; ++row) {
+      Scalar* values = logits + row * size;
+      ForLanes(size, [&](int64_t i, int64_t n) __attribute__((always_inline)) {
+        Lanes value, e;
+        Load(values + i, n, &value);
+        Exp(value - greatest[row], &e);
+        Store(e * factor[row], n, values + i);
+      });
+    }
+  }
+};
+
 // Calls use(Scalar()) with the type of the tensor's values.
 template <typename Use>
 void WithScalar(const at::Tensor& tensor, const Use& use) {
@@ -331,6 +404,32 @@ at::Tensor FusedAdd(const at::Tensor& residual, const at::Tensor& y, bool overwr
     });
   });
   return out;
+}
+
+ExpSums FusedExpSums(const at::Tensor& logits, const at::Tensor& least) {
+  TORCH_CHECK(logits.is_contiguous() && least.is_contiguous(), "contiguous rows are wanted");
+  ExpSums sums = {at::empty_like(least),
+                  at::empty(least.sizes(), least.options().dtype(at::kDouble))};
+  WithScalar(logits, [&](auto scalar) {
+    using Scalar = decltype(scalar);
+    RunRows(ExpSumsKernel<Scalar>{logits.const_data_ptr<Scalar>(), least.const_data_ptr<float>(),
+                                  sums.greatest.data_ptr<float>(), sums.sum.data_ptr<double>(),
+                                  logits.size(-1)},
+            RowsOf(logits), logits.size(-1));
+  });
+  return sums;
+}
+
+void FusedScaledExp(const at::Tensor& logits, const at::Tensor& greatest,
+                    const at::Tensor& factor) {
+  TORCH_CHECK(logits.is_contiguous() && greatest.is_contiguous() && factor.is_contiguous(),
+              "contiguous rows are wanted");
+  WithScalar(logits, [&](auto scalar) {
+    using Scalar = decltype(scalar);
+    RunRows(ScaledExpKernel<Scalar>{logits.data_ptr<Scalar>(), greatest.const_data_ptr<float>(),
+                                    factor.const_data_ptr<float>(), logits.size(-1)},
+            RowsOf(logits), logits.size(-1));
+  });
 }
 
 }  // namespace imprint::model

@@ -38,6 +38,18 @@ void FusedRotate(const at::Tensor& heads, const at::Tensor& cos, const at::Tenso
 // residual + y, in the dtype of `residual`, both contiguous; `overwrite`: into the residual.
 at::Tensor FusedAdd(const at::Tensor& residual, const at::Tensor& y, bool overwrite);
 
+// Of each row of `logits` [rows, n] its greatest value, or that of `least` [rows] where this is
+// greater, and the sum of e^(value - greatest), to which -inf adds nothing that counts.
+struct ExpSums {
+  at::Tensor greatest;  // [rows], f32
+  at::Tensor sum;       // [rows], f64
+};
+ExpSums FusedExpSums(const at::Tensor& logits, const at::Tensor& least);
+
+// e^(value - greatest) * factor in place of each value of a row; `greatest` and `factor` [rows],
+// f32.
+void FusedScaledExp(const at::Tensor& logits, const at::Tensor& greatest, const at::Tensor& factor);
+
 }  // namespace imprint::model
 
 #endif  // IMPRINT_SERVER_MODEL_FUSED_ROWS_H_

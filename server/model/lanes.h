@@ -14,11 +14,12 @@
 
 namespace imprint::model {
 
-// Eight floats in one register where the processor has such, else in two or more.
-inline constexpr int64_t kLanes = 8;
+// As many floats as the widest registers hold; in two registers or more where these are narrower.
+inline constexpr int64_t kLanes = 16;
 using Lanes = float __attribute__((vector_size(kLanes * sizeof(float))));
 
 namespace lanes_internal {
+using Quarter = float __attribute__((vector_size(kLanes * sizeof(float) / 4)));
 using Bits = int32_t __attribute__((vector_size(kLanes * sizeof(int32_t))));
 using Halves = uint16_t __attribute__((vector_size(kLanes * sizeof(uint16_t))));
 using Wholes = uint32_t __attribute__((vector_size(kLanes * sizeof(uint32_t))));
@@ -75,12 +76,12 @@ template <typename Scalar>
   for (int64_t i = 0; i < count; ++i) to[i] = some[i];
 }
 
-// Of all lanes, pair by pair.
+// Of all lanes.
 [[gnu::always_inline]] inline float Sum(const Lanes& lanes) {
-  using lanes_internal::Bits;
-  Lanes sum = lanes + __builtin_shuffle(lanes, Bits{4, 5, 6, 7, 0, 1, 2, 3});
-  sum += __builtin_shuffle(sum, Bits{2, 3, 0, 1, 6, 7, 4, 5});
-  return sum[0] + sum[1];
+  lanes_internal::Quarter quarters[4];
+  std::memcpy(quarters, &lanes, sizeof(lanes));
+  const lanes_internal::Quarter sum = quarters[0] + quarters[1] + (quarters[2] + quarters[3]);
+  return sum[0] + sum[1] + (sum[2] + sum[3]);
 }
 
 // e^x within 2 units in the last place; below about -87 the least normal number, above about 88

@@ -3,19 +3,30 @@
 
 #include "server/model/multiply.h"
 
+#include <omp.h>
+
+#include <algorithm>
 #include <optional>
 #include <string_view>
 
 #include "ATen/ATen.h"
 #include "ATen/core/List.h"
 #include "ATen/core/dispatch/Dispatcher.h"
+#include "ATen/core/grad_mode.h"
+#include "c10/core/InferenceMode.h"
+#include "server/model/team.h"
 #include "server/model/tile_multiply.h"
 
 namespace imprint::model {
 namespace {
 
-// From here on it pays a library to bring the weights into its own order first (model_bench).
+// From more tokens on it pays a library to bring the weights into its own order first
+// (model_bench).
 constexpr int64_t kTiledRows = 64;
+// Tokens that a thread takes at least of a product that is cut by tokens.
+constexpr int64_t kRowsAThread = 64;
+// Outputs that a thread takes at least of a product that is cut by outputs.
+constexpr int64_t kOutputsAThread = 128;
 
 // libtorch multiplies f32 on the CPU with MKL, which packs the weights for each product.
 // oneDNN, which it carries too, reads them where they lie: up to twice as fast for a few
@@ -37,28 +48,75 @@ const std::optional<c10::TypedOperatorHandle<PointwiseLinear>>& OneDnnLinear() {
   return handle;
 }
 
-}  // namespace
-
-bool MultipliesApart(const at::Tensor& x) {
+bool UsesOneDnn(const at::Tensor& x) {
   return x.device().is_cpu() && x.scalar_type() == at::kFloat && OneDnnLinear().has_value();
 }
 
-bool MultipliesOnTeam(int64_t rows, const at::Tensor& weight) {
-  return rows <= kTiledRows && FitsTiles(weight);
+// On libtorch's threads.
+at::Tensor MultiplyAlone(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias) {
+  if (UsesOneDnn(x)) {
+    return OneDnnLinear()->call(x, weight, bias.defined() ? std::optional(bias) : std::nullopt,
+                                "none", c10::List<std::optional<at::Scalar>>(), "");
+  }
+  return bias.defined() ? at::addmm(bias, x, weight.t()) : at::mm(x, weight.t());
 }
+
+// Libtorch's operators compute in one thread of the caller's while it lives.
+class OneThread {
+ public:
+  OneThread() : before_(omp_get_max_threads()) { omp_set_num_threads(1); }
+  ~OneThread() { omp_set_num_threads(before_); }
+  OneThread(const OneThread&) = delete;
+  OneThread& operator=(const OneThread&) = delete;
+
+ private:
+  const int before_;
+};
+
+// In as many parts as the team has threads: by tokens where there are enough of them, since what
+// comes of these lies together, else by outputs.
+at::Tensor MultiplyTogether(Team& team, const at::Tensor& x, const at::Tensor& weight,
+                            const at::Tensor& bias) {
+  const int64_t tokens = x.size(0), outputs = weight.size(0);
+  const bool by_tokens = tokens >= 2 * kRowsAThread;
+  const int64_t length = by_tokens ? tokens : outputs;
+  const int64_t parts =
+      std::min<int64_t>(team.threads(), length / (by_tokens ? kRowsAThread : kOutputsAThread));
+  if (parts < 2) return MultiplyAlone(x, weight, bias);
+  const bool inference = c10::InferenceMode::is_enabled();
+  at::Tensor y = at::empty({tokens, outputs}, x.options());
+  team.Run(parts, /*grain=*/1, [&](int64_t first, int64_t last) {
+    const OneThread one_thread;
+    const c10::InferenceMode mode(inference);
+    const at::NoGradGuard no_grad;
+    for (int64_t part = first; part < last; ++part) {
+      const int64_t begin = part * length / parts;
+      const int64_t count = (part + 1) * length / parts - begin;
+      if (by_tokens) {
+        y.narrow(0, begin, count).copy_(MultiplyAlone(x.narrow(0, begin, count), weight, bias));
+      } else {
+        const at::Tensor some = bias.defined() ? bias.narrow(0, begin, count) : bias;
+        y.narrow(1, begin, count).copy_(MultiplyAlone(x, weight.narrow(0, begin, count), some));
+      }
+    }
+  });
+  return y;
+}
+
+}  // namespace
+
+bool MultipliesApart(const at::Tensor& x) { return UsesOneDnn(x); }
 
 at::Tensor Multiply(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias) {
   TORCH_CHECK(x.dim() == 2 && weight.dim() == 2 && x.size(1) == weight.size(1), "a product of ",
               x.sizes(), " with weights of ", weight.sizes());
-  if (MultipliesApart(x)) {
-    return OneDnnLinear()->call(x, weight, bias.defined() ? std::optional(bias) : std::nullopt,
-                                "none", c10::List<std::optional<at::Scalar>>(), "");
-  }
-  if (MultipliesOnTeam(x.size(0), weight)) {
+  if (x.size(0) <= kTiledRows && FitsTiles(weight)) {
     const at::Tensor y = TileMultiply(x, weight);
     return bias.defined() ? y.add_(bias) : y;
   }
-  return bias.defined() ? at::addmm(bias, x, weight.t()) : at::mm(x, weight.t());
+  Team* const team = Team::OfThisThread();
+  if (team != nullptr && x.device().is_cpu()) return MultiplyTogether(*team, x, weight, bias);
+  return MultiplyAlone(x, weight, bias);
 }
 
 }  // namespace imprint::model

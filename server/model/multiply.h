@@ -4,19 +4,14 @@
 #ifndef IMPRINT_SERVER_MODEL_MULTIPLY_H_
 #define IMPRINT_SERVER_MODEL_MULTIPLY_H_
 
-#include <cstdint>
-
 #include "ATen/core/TensorBody.h"
 
 namespace imprint::model {
 
 // x W^T + bias, contiguous; x [tokens, in], W [out, in] of any strides, bias [out] or
-// undefined, all of one dtype and device. Not recorded for autograd. Any thread.
+// undefined, all of one dtype and device. Not recorded for autograd. Any thread;
+// on a CPU on its Team where it has one.
 at::Tensor Multiply(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias = {});
-
-// Whether Multiply of so many rows with these weights runs on the Team of its thread, and not on
-// libtorch's threads.
-bool MultipliesOnTeam(int64_t rows, const at::Tensor& weight);
 
 // Whether Multiply(x, ...) is faster than a product of at:: that also adds something.
 bool MultipliesApart(const at::Tensor& x);

@@ -56,6 +56,8 @@ Team::~Team() {
   for (std::thread& worker : workers_) worker.join();
 }
 
+Team* Team::OfThisThread() { return team_of_thread; }
+
 void Team::Run(int64_t count, int64_t grain, LoopBody body) {
   if (count <= 0) return;
   const int64_t most = kPartsAThread * static_cast<int64_t>(workers_.size() + 1);

@@ -37,6 +37,11 @@ class Team {
   Team(const Team&) = delete;
   Team& operator=(const Team&) = delete;
 
+  // That of the innermost TeamScope; null where there is none.
+  static Team* OfThisThread();
+
+  int threads() const { return static_cast<int>(workers_.size()) + 1; }
+
   // Calls `body` for parts of [0, count) that are no shorter than `grain`, but for what is left
   // over, on the caller's thread and on others that are free; returns when all are done. What
   // `body` throws is thrown here, after the others are done. It must not run a loop of its own on

@@ -7,7 +7,10 @@
 #include <ATen/core/grad_mode.h>
 
 #include <algorithm>
+#include <limits>
+#include <utility>
 
+#include "server/model/fused_rows.h"
 #include "server/model/multiply.h"
 #include "server/probe/kl.h"
 
@@ -18,6 +21,56 @@ namespace {
 struct Rows {
   at::Tensor kl_C;            // f64
   at::Tensor grad_hidden_CD;  // f32; undefined without gradient
+};
+
+// Logits of some rows, of which each has k named tokens. On a CPU they stay in the precision of the
+// product, and each step is one pass over them.
+class Logits {
+ public:
+  Logits(at::Tensor logits_CV, const at::Tensor& ids_CK)
+      : fused_(logits_CV.device().is_cpu()),
+        ids_CK_(ids_CK),
+        logits_CV_(fused_ ? std::move(logits_CV) : logits_CV.to(at::kFloat)) {
+    const at::Tensor top_CK = logits_CV_.gather(1, ids_CK).to(at::kFloat);
+    const at::Tensor greatest_top_C = top_CK.amax(1);
+    logits_CV_.scatter_(1, ids_CK, -std::numeric_limits<double>::infinity());
+    if (fused_) {
+      model::ExpSums sums = model::FusedExpSums(logits_CV_, greatest_top_C);
+      greatest_C_ = std::move(sums.greatest);
+      rest_C1_ = sums.sum.unsqueeze(1);
+    } else {
+      greatest_C_ = at::maximum(logits_CV_.amax(1), greatest_top_C);
+      logits_CV_.sub_(greatest_C_.unsqueeze(1)).exp_();
+      rest_C1_ = logits_CV_.sum(1, /*keepdim=*/true).to(at::kDouble);
+    }
+    top_CK_ = (top_CK - greatest_C_.unsqueeze(1)).to(at::kDouble);
+  }
+
+  // The named ones, less the row's greatest logit, f64.
+  const at::Tensor& top_CK() const { return top_CK_; }
+  // The sum of e to the others, less the greatest, f64.
+  const at::Tensor& rest_C1() const { return rest_C1_; }
+
+  // In place of the logits: e to them, less the greatest, times `rest_factor_C1`, and `top_CK` at
+  // the named ones.
+  at::Tensor Gradient(const at::Tensor& rest_factor_C1, const at::Tensor& top_CK) && {
+    const at::Tensor factor_C1 = rest_factor_C1.to(at::kFloat);
+    if (fused_) {
+      model::FusedScaledExp(logits_CV_, greatest_C_, factor_C1.squeeze(1).contiguous());
+    } else {
+      logits_CV_.mul_(factor_C1);
+    }
+    logits_CV_.scatter_(1, ids_CK_, top_CK.to(logits_CV_.scalar_type()));
+    return std::move(logits_CV_);
+  }
+
+ private:
+  const bool fused_;
+  const at::Tensor ids_CK_;
+  at::Tensor logits_CV_;
+  at::Tensor greatest_C_;
+  at::Tensor rest_C1_;
+  at::Tensor top_CK_;
 };
 
 // With S the teacher's k tokens, p their teacher probabilities, q the student's softmax and
@@ -32,15 +85,10 @@ struct Rows {
 Rows TopKRows(const at::Tensor& head_VD, const at::Tensor& hidden_CD, const at::Tensor& ids_CK,
               const at::Tensor& log_probs_CK, const at::Tensor& weight_C1, bool with_grad) {
   const bool has_rest = ids_CK.size(1) < head_VD.size(0);
-  at::Tensor logits_CV = model::Multiply(hidden_CD, head_VD).to(at::kFloat);
-  // From here on it becomes, in place: exp(z - max), the student's unnormalised
-  // probabilities with zeros at S, and the gradient.
-  const at::Tensor max_C1 = logits_CV.amax(1, /*keepdim=*/true);
-  const at::Tensor top_logits_CK = logits_CV.gather(1, ids_CK).sub_(max_C1).to(at::kDouble);
-  logits_CV.sub_(max_C1).exp_();
-  logits_CV.scatter_(1, ids_CK, 0.0);
+  Logits logits(model::Multiply(hidden_CD, head_VD), ids_CK);
+  const at::Tensor top_logits_CK = logits.top_CK();
   // Summing the rest itself, not 1 minus the top, keeps a tiny rest exact.
-  const at::Tensor rest_C1 = logits_CV.sum(1, /*keepdim=*/true).to(at::kDouble);
+  const at::Tensor rest_C1 = logits.rest_C1();
   const at::Tensor top_CK = top_logits_CK.exp();
   const at::Tensor total_C1 = top_CK.sum(1, /*keepdim=*/true) + rest_C1;
   const at::Tensor log_q_CK = top_logits_CK - total_C1.log();
@@ -71,10 +119,10 @@ Rows TopKRows(const at::Tensor& head_VD, const at::Tensor& hidden_CD, const at::
         at::where(p_rest_moving_C1 == 0, p_rest_moving_C1, p_rest_moving_C1 / rest_C1);
     rest_factor_C1 = pull_C1 - push_C1;
   }
-  logits_CV.mul_((weight_C1 * rest_factor_C1).to(at::kFloat));
-  logits_CV.scatter_(1, ids_CK, (weight_C1 * (top_CK * pull_C1 - p_CK)).to(at::kFloat));
+  const at::Tensor gradient_CV =
+      std::move(logits).Gradient(weight_C1 * rest_factor_C1, weight_C1 * (top_CK * pull_C1 - p_CK));
   rows.grad_hidden_CD =
-      model::Multiply(logits_CV.to(head_VD.scalar_type()), head_VD.t()).to(at::kFloat);
+      model::Multiply(gradient_CV.to(head_VD.scalar_type()), head_VD.t()).to(at::kFloat);
   return rows;
 }
 

@@ -80,9 +80,10 @@ absl::StatusOr<std::shared_ptr<const UsedDirections>> UsedDirections::Measure(
     options.input_hook = [&](int64_t layer, Linear first, const at::Tensor& x) {
       if (layer < begin || layer >= end || Count(share, x.size(1)) == 0) return;
       at::Tensor& sum = moments[static_cast<size_t>(layer)][static_cast<size_t>(first)];
-      const at::Tensor rows = x.to(at::kFloat);
-      if (!sum.defined()) sum = at::zeros({x.size(1), x.size(1)}, rows.options());
-      sum.addmm_(rows.t(), rows);
+      // A pass in what the model computes in, the sum of all passes in f32.
+      const at::Tensor pass = at::mm(x.t(), x);
+      if (!sum.defined()) sum = at::zeros(pass.sizes(), pass.options().dtype(at::kFloat));
+      sum.add_(pass);
     };
     for (size_t next = 0; next < texts.size();) {
       std::vector<PackItem> items;

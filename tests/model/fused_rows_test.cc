@@ -17,7 +17,7 @@ namespace imprint::model {
 namespace {
 
 // Against the same in f64 by libtorch's operators, in both dtypes, for widths with and without a
-// remainder of eight.
+// remainder of the lanes.
 class FusedRowsTest : public ::testing::TestWithParam<at::ScalarType> {
  protected:
   FusedRowsTest() { at::manual_seed(1); }
@@ -137,6 +137,35 @@ TEST_P(FusedRowsTest, AddIntoTheResidualOrBesideIt) {
     EXPECT_TRUE(FusedAdd(residual, y, /*overwrite=*/true).is_same(residual));
     ExpectNear(residual, expected, "into");
   }
+}
+
+// As of a vocabulary, of which some tokens are left out and counted elsewhere.
+TEST_P(FusedRowsTest, ExpSumsAndWhatIsMadeOfThem) {
+  for (const int64_t size : {1, 15, 16, 100, 5003}) {
+    at::Tensor logits = Random({4, size}, 5);
+    if (size > 2) logits.select(1, 2).fill_(-std::numeric_limits<float>::infinity());
+    const at::Tensor least = at::tensor({-1e9F, 3.0F, 100.0F, -2.0F});
+    const at::Tensor factor = at::tensor({1.0F, -0.5F, 2.0F, 0.0F});
+    const at::Tensor precise = Precise(logits);
+    const at::Tensor greatest = at::maximum(precise.amax(1), Precise(least));
+    const at::Tensor shares = (precise - greatest.unsqueeze(1)).exp();
+
+    const ExpSums sums = FusedExpSums(logits, least);
+    EXPECT_EQ(sums.sum.scalar_type(), at::kDouble);
+    EXPECT_TRUE(at::equal(Precise(sums.greatest), greatest)) << size;
+    EXPECT_TRUE(at::allclose(sums.sum, shares.sum(1), 2e-6, 1e-30)) << size;
+
+    FusedScaledExp(logits, sums.greatest, factor);
+    ExpectNear(logits, shares * Precise(factor).unsqueeze(1), "scaled");
+  }
+}
+
+TEST_P(FusedRowsTest, ExpSumsOfWhatIsNotANumberAreNone) {
+  const at::Tensor logits = Random({2, 40});
+  logits[1][17] = std::numeric_limits<float>::quiet_NaN();
+  const ExpSums sums = FusedExpSums(logits, at::zeros({2}));
+  EXPECT_TRUE(std::isfinite(sums.sum[0].item<double>()));
+  EXPECT_TRUE(std::isnan(sums.sum[1].item<double>()));
 }
 
 TEST_P(FusedRowsTest, HowManyThreadsComputeChangesNoBit) {
