@@ -201,10 +201,10 @@ template <typename Scalar>
 template <typename Scalar>
 auto ForThisProcessor() {
 #if defined(__x86_64__)
-  if (__builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl")) {
+  if (HasAvx512()) {
     return &AttendAvx512<Scalar>;
   }
-  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return &AttendAvx2<Scalar>;
+  if (HasAvx2()) return &AttendAvx2<Scalar>;
 #endif
   return &AttendPlain<Scalar>;
 }

@@ -39,9 +39,9 @@ template <typename Kernel>
 void RunRows(const Kernel& kernel, int64_t rows, int64_t values) {
   auto run = &RowsPlain<Kernel>;
 #if defined(__x86_64__)
-  if (__builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl")) {
+  if (HasAvx512()) {
     run = &RowsAvx512<Kernel>;
-  } else if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
+  } else if (HasAvx2()) {
     run = &RowsAvx2<Kernel>;
   }
 #endif
@@ -246,12 +246,11 @@ struct ExpSumsKernel {
         Lanes value;
         Load(from + i, n, &value);
         for (int64_t lane = n; lane < kLanes; ++lane) value[lane] = least[row];
-        // What is not a number stays.
-        most = value <= most ? most : value;
+        most = value > most ? value : most;
       });
       float maximum = most[0];
       for (int64_t lane = 1; lane < kLanes; ++lane) {
-        maximum = most[lane] <= maximum ? maximum : most[lane];
+        maximum = std::max(maximum, most[lane]);
       }
       double total = 0;
       for (int64_t run = 0; run < size; run += kRun) {

@@ -1,9 +1,9 @@
 // Copyright 2026 The Imprint Authors
 // SPDX-License-Identifier: Apache-2.0
 
-// The steps of a block between its products, on a CPU, each in one pass over memory where
-// libtorch's operators take several: they are the plain version beside (operators.h, rope.h), and
-// what these are tested against.
+// The steps between the products, of a block and of the loss, on a CPU, each in one pass over
+// memory where libtorch's operators take several: they are the plain version beside (operators.h,
+// rope.h), and what these are tested against.
 //
 // All tensors are on the CPU, f32 or bf16, with a last dimension of stride 1; inside it is f32,
 // rounded once at the end. Nothing is recorded for autograd. The rows are spread over the compute
@@ -39,7 +39,8 @@ void FusedRotate(const at::Tensor& heads, const at::Tensor& cos, const at::Tenso
 at::Tensor FusedAdd(const at::Tensor& residual, const at::Tensor& y, bool overwrite);
 
 // Of each row of `logits` [rows, n] its greatest value, or that of `least` [rows] where this is
-// greater, and the sum of e^(value - greatest), to which -inf adds nothing that counts.
+// greater, and the sum of e^(value - greatest), to which -inf adds nothing that counts. What is
+// not a number is so in the sum.
 struct ExpSums {
   at::Tensor greatest;  // [rows], f32
   at::Tensor sum;       // [rows], f64

@@ -18,6 +18,15 @@ namespace imprint::model {
 inline constexpr int64_t kLanes = 16;
 using Lanes = float __attribute__((vector_size(kLanes * sizeof(float))));
 
+// Whether this processor, and the system, have what functions of these targets use.
+#if defined(__x86_64__)
+inline bool HasAvx2() { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"); }
+inline bool HasAvx512() {
+  return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+         __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+}
+#endif
+
 namespace lanes_internal {
 using Quarter = float __attribute__((vector_size(kLanes * sizeof(float) / 4)));
 using Bits = int32_t __attribute__((vector_size(kLanes * sizeof(int32_t))));

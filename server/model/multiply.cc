@@ -3,13 +3,16 @@
 
 #include "server/model/multiply.h"
 
+#ifdef _OPENMP
 #include <omp.h>
+#endif
 
 #include <algorithm>
 #include <optional>
 #include <string_view>
 
 #include "ATen/ATen.h"
+#include "ATen/Parallel.h"
 #include "ATen/core/List.h"
 #include "ATen/core/dispatch/Dispatcher.h"
 #include "ATen/core/grad_mode.h"
@@ -64,12 +67,19 @@ at::Tensor MultiplyAlone(const at::Tensor& x, const at::Tensor& weight, const at
 // Libtorch's operators compute in one thread of the caller's while it lives.
 class OneThread {
  public:
-  OneThread() : before_(omp_get_max_threads()) { omp_set_num_threads(1); }
-  ~OneThread() { omp_set_num_threads(before_); }
+  OneThread() : before_(at::get_num_threads()) { Set(1); }
+  ~OneThread() { Set(before_); }
   OneThread(const OneThread&) = delete;
   OneThread& operator=(const OneThread&) = delete;
 
  private:
+  // at::set_num_threads would do so for all threads.
+  static void Set([[maybe_unused]] int threads) {
+#ifdef _OPENMP
+    omp_set_num_threads(threads);
+#endif
+  }
+
   const int before_;
 };
 
@@ -87,7 +97,8 @@ at::Tensor MultiplyTogether(Team& team, const at::Tensor& x, const at::Tensor& w
   at::Tensor y = at::empty({tokens, outputs}, x.options());
   team.Run(parts, /*grain=*/1, [&](int64_t first, int64_t last) {
     const OneThread one_thread;
-    const c10::InferenceMode mode(inference);
+    std::optional<c10::InferenceMode> mode;
+    if (inference) mode.emplace();
     const at::NoGradGuard no_grad;
     for (int64_t part = first; part < last; ++part) {
       const int64_t begin = part * length / parts;
@@ -110,10 +121,7 @@ bool MultipliesApart(const at::Tensor& x) { return UsesOneDnn(x); }
 at::Tensor Multiply(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias) {
   TORCH_CHECK(x.dim() == 2 && weight.dim() == 2 && x.size(1) == weight.size(1), "a product of ",
               x.sizes(), " with weights of ", weight.sizes());
-  if (x.size(0) <= kTiledRows && FitsTiles(weight)) {
-    const at::Tensor y = TileMultiply(x, weight);
-    return bias.defined() ? y.add_(bias) : y;
-  }
+  if (x.size(0) <= kTiledRows && FitsTiles(weight)) return TileMultiply(x, weight, bias);
   Team* const team = Team::OfThisThread();
   if (team != nullptr && x.device().is_cpu()) return MultiplyTogether(*team, x, weight, bias);
   return MultiplyAlone(x, weight, bias);

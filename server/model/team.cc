@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <system_error>
 #include <utility>
 
 #include "ATen/Parallel.h"
@@ -45,10 +46,6 @@ void StayAwake(const IsDue& is_due) {
 
 }  // namespace
 
-Team::Team(int threads) {
-  for (int i = 1; i < threads; ++i) workers_.emplace_back([this] { Work(); });
-}
-
 Team::~Team() {
   stop_.store(true);
   loop_and_left_.fetch_add(kOneLoop);  // no parts are left
@@ -60,10 +57,12 @@ Team* Team::OfThisThread() { return team_of_thread; }
 
 void Team::Run(int64_t count, int64_t grain, LoopBody body) {
   if (count <= 0) return;
-  const int64_t most = kPartsAThread * static_cast<int64_t>(workers_.size() + 1);
+  const int64_t most = kPartsAThread * threads_;
   const int64_t parts = std::clamp<int64_t>(count / std::max<int64_t>(grain, 1), 1, most);
-  if (parts == 1 || workers_.empty()) return body(0, count);
+  if (parts == 1 || threads_ == 1) return body(0, count);
+  if (workers_.empty()) BeginWorkers();
 
+  const TeamScope none(nullptr);  // for loops within
   body_ = &body;
   count_ = count;
   part_size_ = (count + parts - 1) / parts;
@@ -89,6 +88,16 @@ void Team::Run(int64_t count, int64_t grain, LoopBody body) {
   if (error != nullptr) std::rethrow_exception(error);
 }
 
+void Team::BeginWorkers() {
+  try {
+    while (static_cast<int>(workers_.size()) + 1 < threads_) {
+      workers_.emplace_back([this] { Work(); });
+    }
+  } catch (const std::system_error&) {
+    threads_ = static_cast<int>(workers_.size()) + 1;
+  }
+}
+
 bool Team::RunOnePart() {
   uint64_t seen = loop_and_left_.load(std::memory_order_acquire);
   do {
@@ -108,6 +117,8 @@ bool Team::RunOnePart() {
 }
 
 void Team::Work() {
+  // Else the first of libtorch's loops in this thread would set it, within a part.
+  at::internal::lazy_init_num_threads();
   while (!stop_.load()) {
     if (RunOnePart()) continue;
     const uint64_t nothing = loop_and_left_.load(std::memory_order_acquire);

@@ -30,8 +30,9 @@ using LoopBody = absl::FunctionRef<void(int64_t begin, int64_t end)>;
 // Belongs to the thread that makes it, which alone may call it.
 class Team {
  public:
-  // `threads` with the caller's, at least 1.
-  explicit Team(int threads);
+  // `threads` with the caller's, at least 1. The others begin with the first loop; they are fewer
+  // where the system gives no more.
+  explicit Team(int threads) : threads_(threads) {}
   ~Team();
 
   Team(const Team&) = delete;
@@ -40,19 +41,21 @@ class Team {
   // That of the innermost TeamScope; null where there is none.
   static Team* OfThisThread();
 
-  int threads() const { return static_cast<int>(workers_.size()) + 1; }
+  int threads() const { return threads_; }
 
   // Calls `body` for parts of [0, count) that are no shorter than `grain`, but for what is left
   // over, on the caller's thread and on others that are free; returns when all are done. What
-  // `body` throws is thrown here, after the others are done. It must not run a loop of its own on
-  // the team.
+  // `body` throws is thrown here, after the others are done. A loop within a loop is not the
+  // team's.
   void Run(int64_t count, int64_t grain, LoopBody body);
 
  private:
+  void BeginWorkers();
   void Work();
   // Takes one part of the loop that is published and runs it; false when none is left.
   bool RunOnePart();
 
+  int threads_;
   // Number of the loop, and how many parts of it nobody has taken: what is changed first, so that
   // who comes late cannot take a part of a loop that has ended.
   std::atomic<uint64_t> loop_and_left_ = 0;

@@ -16,6 +16,7 @@
 #include <cstring>
 #include <vector>
 
+#include "server/model/lanes.h"
 #include "server/model/team.h"
 
 namespace imprint::model {
@@ -35,7 +36,7 @@ bool HasTiles() {
   if (__get_cpuid_count(7, 0, &a, &b, &c, &d) == 0) return false;
   if ((d & kAmxBf16) == 0 || (d & kAmxTile) == 0) return false;
   if (__get_cpuid_count(7, 1, &a, &b, &c, &d) == 0 || (a & kAvx512Bf16) == 0) return false;
-  if (!__builtin_cpu_supports("avx512f") || !__builtin_cpu_supports("avx512vl")) return false;
+  if (!HasAvx512()) return false;
   constexpr int kRequestPermission = 0x1023;  // ARCH_REQ_XCOMP_PERM
   constexpr int kTileData = 18;               // XFEATURE_XTILEDATA
   return syscall(SYS_arch_prctl, kRequestPermission, kTileData) == 0;
@@ -50,73 +51,102 @@ struct alignas(64) TileShapes {
   uint8_t rows[16] = {};
 };
 
-TileShapes WholeTiles() {
+constexpr TileShapes WholeTiles() {
   TileShapes shapes;
   constexpr int kTiles = 8;
-  std::fill_n(shapes.row_bytes, kTiles, kTileBytes);
-  std::fill_n(shapes.rows, kTiles, kTileRows);
+  for (int tile = 0; tile < kTiles; ++tile) {
+    shapes.row_bytes[tile] = kTileBytes;
+    shapes.rows[tile] = kTileRows;
+  }
   return shapes;
 }
+// In memory before any code runs: gcc 12 does not see all that the instruction reads.
+constexpr TileShapes kWholeTiles = WholeTiles();
 
 struct Product {
   const c10::BFloat16* x;  // as PackRows leaves it
   const c10::BFloat16* weight;
   int64_t weight_stride;
-  c10::BFloat16* y;  // [tokens, out]
+  const c10::BFloat16* bias;  // [out], or null
+  c10::BFloat16* y;           // [tokens, out]
   int64_t tokens;
   int64_t in;
   int64_t out;
 };
 
+// A row of a tile.
+struct alignas(kTileBytes) TileRow {
+  c10::BFloat16 values[kTileDepth];
+};
+
 // x in the order of the tiles: for each 16 tokens, of all of them two values beside one another,
 // then the next two. Tokens that are missing in the last 16 are zero.
-void PackRows(const c10::BFloat16* x, int64_t tokens, int64_t in,
-              std::vector<c10::BFloat16>* packed) {
+void PackRows(const c10::BFloat16* x, int64_t tokens, int64_t in, std::vector<TileRow>* packed) {
   const int64_t groups = (tokens + kTileRows - 1) / kTileRows;
-  packed->assign(static_cast<size_t>(groups * kTileRows * in), c10::BFloat16());
+  const int64_t group_rows = in / 2;
+  packed->resize(static_cast<size_t>(groups * group_rows));
+  if (tokens % kTileRows != 0) {
+    std::fill(packed->end() - group_rows, packed->end(), TileRow());
+  }
   for (int64_t token = 0; token < tokens; ++token) {
-    c10::BFloat16* to = packed->data() + token / kTileRows * kTileRows * in + token % kTileRows * 2;
+    TileRow* to = packed->data() + token / kTileRows * group_rows;
     const c10::BFloat16* from = x + token * in;
-    for (int64_t i = 0; i < in; i += 2) std::memcpy(to + i * kTileRows, from + i, 4);
+    for (int64_t i = 0; i < group_rows; ++i) {
+      std::memcpy(to[i].values + token % kTileRows * 2, from + 2 * i, 2 * sizeof(*from));
+    }
   }
 }
 
-// A row of a tile of sums.
-using Sums = float __attribute__((vector_size(kTileBytes)));
-using Places = int32_t __attribute__((vector_size(kTileBytes)));
+// Places of the values of one row in two others, for Exchange.
+struct alignas(kTileBytes) Places {
+  int32_t of[kTileRows];
+};
+
+template <int kDistance, bool kUpper>
+constexpr Places ExchangedPlaces() {
+  Places places = {};
+  for (int j = 0; j < kTileRows; ++j) {
+    const bool second = (j & kDistance) != 0;
+    // Those of the second row follow those of the first.
+    const int upper = second ? kTileRows + j - kDistance : j;
+    const int lower = second ? kTileRows + j : j + kDistance;
+    places.of[j] = kUpper ? upper : lower;
+  }
+  return places;
+}
 
 // Exchanges value j + kDistance of row i with value j of row i + kDistance, for all i and j
 // without that bit.
 template <int kDistance>
-[[gnu::target("avx512f"), gnu::always_inline]] inline void Exchange(Sums (&rows)[kTileRows]) {
-  Places upper, lower;
-  for (int j = 0; j < kTileRows; ++j) {
-    const bool second = (j & kDistance) != 0;
-    upper[j] = second ? kTileRows + j - kDistance : j;
-    lower[j] = second ? kTileRows + j : j + kDistance;
-  }
+[[gnu::target("avx512f"), gnu::always_inline]] inline void Exchange(__m512 (&rows)[kTileRows]) {
+  static constexpr Places kUpper = ExchangedPlaces<kDistance, true>();
+  static constexpr Places kLower = ExchangedPlaces<kDistance, false>();
+  const __m512i upper = _mm512_load_si512(&kUpper);
+  const __m512i lower = _mm512_load_si512(&kLower);
   for (int i = 0; i < kTileRows; ++i) {
     if ((i & kDistance) != 0) continue;
-    const Sums above = rows[i], below = rows[i + kDistance];
-    rows[i] = __builtin_shuffle(above, below, upper);
-    rows[i + kDistance] = __builtin_shuffle(above, below, lower);
+    const __m512 above = rows[i], below = rows[i + kDistance];
+    rows[i] = _mm512_permutex2var_ps(above, upper, below);
+    rows[i + kDistance] = _mm512_permutex2var_ps(above, lower, below);
   }
 }
 
 // Writes a tile [16 outputs, 16 tokens] to its place in y [tokens, outputs].
 [[gnu::target("avx512f,avx512vl,avx512bf16")]] void Put(const float* tile, const Product& product,
                                                         int64_t output, int64_t group) {
-  Sums rows[kTileRows];
-  for (int64_t i = 0; i < kTileRows; ++i) std::memcpy(&rows[i], tile + i * kTileRows, kTileBytes);
+  __m512 rows[kTileRows];
+  for (int64_t i = 0; i < kTileRows; ++i) rows[i] = _mm512_load_ps(tile + i * kTileRows);
   Exchange<1>(rows);
   Exchange<2>(rows);
   Exchange<4>(rows);
   Exchange<8>(rows);
+  Lanes bias = {};
+  if (product.bias != nullptr) Load(product.bias + output, &bias);
   const int64_t first = group * kTileRows;
   const int64_t count = std::min(kTileRows, product.tokens - first);
   for (int64_t i = 0; i < kTileRows; ++i) {
     if (i >= count) break;
-    const __m256bh rounded = _mm512_cvtneps_pbh(rows[i]);
+    const __m256bh rounded = _mm512_cvtneps_pbh(rows[i] + reinterpret_cast<const __m512&>(bias));
     std::memcpy(product.y + (first + i) * product.out + output, &rounded, sizeof(rounded));
   }
 }
@@ -207,8 +237,7 @@ template <int kDistance>
 
 [[gnu::target("amx-tile")]] void MultiplyOutputs(const Product& product, int64_t begin,
                                                  int64_t end) {
-  const TileShapes shapes = WholeTiles();
-  _tile_loadconfig(&shapes);
+  _tile_loadconfig(&kWholeTiles);
   if (product.tokens <= kTileRows) {
     MultiplyOneGroup(product, begin, end);
   } else {
@@ -227,7 +256,7 @@ bool FitsTiles(const at::Tensor& weight) {
          weight.size(1) % kTileDepth == 0 && weight.size(0) % kTileRows == 0;
 }
 
-at::Tensor TileMultiply(const at::Tensor& x, const at::Tensor& weight) {
+at::Tensor TileMultiply(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias) {
   TORCH_CHECK(FitsTiles(weight) && x.scalar_type() == at::kBFloat16 && x.device().is_cpu() &&
                   x.size(1) == weight.size(1),
               "a product of ", x.sizes(), " with weights of ", weight.sizes(),
@@ -236,18 +265,23 @@ at::Tensor TileMultiply(const at::Tensor& x, const at::Tensor& weight) {
   at::Tensor y = at::empty({x.size(0), weight.size(0)}, x.options());
   if (y.numel() == 0) return y;
   // Of this thread, for the next product; the threads of this one read it.
-  static thread_local std::vector<c10::BFloat16> packed;
+  static thread_local std::vector<TileRow> packed;
   PackRows(rows.const_data_ptr<c10::BFloat16>(), rows.size(0), rows.size(1), &packed);
-  const Product product = {.x = packed.data(),
-                           .weight = weight.const_data_ptr<c10::BFloat16>(),
-                           .weight_stride = weight.stride(0),
-                           .y = y.data_ptr<c10::BFloat16>(),
-                           .tokens = rows.size(0),
-                           .in = rows.size(1),
-                           .out = weight.size(0)};
-  ParallelFor(product.out / kTileRows, kRowsAThread / kTileRows,
+  const at::Tensor added = bias.defined() ? bias.contiguous() : bias;
+  const Product product = {
+      .x = packed.data()->values,
+      .weight = weight.const_data_ptr<c10::BFloat16>(),
+      .weight_stride = weight.stride(0),
+      .bias = added.defined() ? added.const_data_ptr<c10::BFloat16>() : nullptr,
+      .y = y.data_ptr<c10::BFloat16>(),
+      .tokens = rows.size(0),
+      .in = rows.size(1),
+      .out = weight.size(0)};
+  // In runs of what MultiplyOneGroup takes at a time.
+  constexpr int64_t kRun = 4 * kTileRows;
+  ParallelFor((product.out + kRun - 1) / kRun, kRowsAThread / kRun,
               [&product](int64_t begin, int64_t end) {
-                MultiplyOutputs(product, begin * kTileRows, end * kTileRows);
+                MultiplyOutputs(product, begin * kRun, std::min(end * kRun, product.out));
               });
   return y;
 }
@@ -260,7 +294,8 @@ namespace imprint::model {
 
 bool FitsTiles(const at::Tensor& /*weight*/) { return false; }
 
-at::Tensor TileMultiply(const at::Tensor& /*x*/, const at::Tensor& /*weight*/) {
+at::Tensor TileMultiply(const at::Tensor& /*x*/, const at::Tensor& /*weight*/,
+                        const at::Tensor& /*bias*/) {
   TORCH_CHECK(false, "this system has no tiles");
 }
 

@@ -19,10 +19,10 @@ namespace imprint::model {
 // and `out` of 16.
 bool FitsTiles(const at::Tensor& weight);
 
-// x W^T [tokens, out] in bf16, contiguous, summed in f32; x [tokens, in] of bf16 on the CPU, W
-// [out, in], which fits. The same bits for any number of threads. Not recorded for autograd. Any
-// thread; on its Team where it has one.
-at::Tensor TileMultiply(const at::Tensor& x, const at::Tensor& weight);
+// x W^T + bias [tokens, out] in bf16, contiguous, summed in f32 and rounded once; x [tokens, in] of
+// bf16 on the CPU, W [out, in], which fits, bias [out] of bf16 or undefined. The same bits for any
+// number of threads. Not recorded for autograd. Any thread; on its Team where it has one.
+at::Tensor TileMultiply(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias = {});
 
 }  // namespace imprint::model
 

@@ -13,7 +13,8 @@
 namespace imprint::update {
 namespace {
 
-// Rows of logits alive at once (the default of TopKKlLoss), in f32 and in bf16.
+// Rows of logits alive at once (the default of TopKKlLoss), in f32 and as the products want them;
+// on a CPU only these.
 constexpr int64_t kLossRows = 64;
 // Copies of the scores in the gradient of attention, f32.
 constexpr int64_t kScoreCopies = 4;

@@ -80,10 +80,16 @@ absl::StatusOr<std::shared_ptr<const UsedDirections>> UsedDirections::Measure(
     options.input_hook = [&](int64_t layer, Linear first, const at::Tensor& x) {
       if (layer < begin || layer >= end || Count(share, x.size(1)) == 0) return;
       at::Tensor& sum = moments[static_cast<size_t>(layer)][static_cast<size_t>(first)];
-      // A pass in what the model computes in, the sum of all passes in f32.
-      const at::Tensor pass = at::mm(x.t(), x);
-      if (!sum.defined()) sum = at::zeros(pass.sizes(), pass.options().dtype(at::kFloat));
-      sum.add_(pass);
+      if (!sum.defined()) {
+        sum = at::zeros({x.size(1), x.size(1)}, x.options().dtype(at::kFloat));
+      }
+      if (x.is_cpu() && x.scalar_type() == at::kBFloat16) {
+        // Of one pass in bf16: a product in f32 takes a CPU many times as long.
+        sum.add_(at::mm(x.t(), x));
+      } else {
+        const at::Tensor rows = x.to(at::kFloat);
+        sum.addmm_(rows.t(), rows);
+      }
     };
     for (size_t next = 0; next < texts.size();) {
       std::vector<PackItem> items;
@@ -118,11 +124,14 @@ UsedDirections::Bytes UsedDirections::MostBytes(const model::ModelConfig& config
                                                 int64_t first_layer, double share) {
   const int64_t layers = config.layers - first_layer;
   Bytes bytes;
+  int64_t widest = 0;
   for (const Input& input : kInputs) {
     const int64_t width = Width(config, input.first);
+    widest = std::max(widest, width);
     bytes.held += layers * width * Count(share, width) * static_cast<int64_t>(sizeof(float));
   }
-  bytes.measuring = std::min(layers, BlocksAtOnce(config)) * BlockBytes(config);
+  bytes.measuring = std::min(layers, BlocksAtOnce(config)) * BlockBytes(config) +
+                    widest * widest * static_cast<int64_t>(sizeof(c10::BFloat16));
   return bytes;
 }
 

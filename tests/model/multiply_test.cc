@@ -6,6 +6,9 @@
 #include <gtest/gtest.h>
 
 #include "ATen/ATen.h"
+#include "ATen/Parallel.h"
+#include "c10/core/InferenceMode.h"
+#include "server/model/team.h"
 
 namespace imprint::model {
 namespace {
@@ -50,6 +53,40 @@ TEST(MultiplyTest, InBfloat16Too) {
   EXPECT_EQ(y.scalar_type(), at::kBFloat16);
   EXPECT_TRUE(at::allclose(y.to(at::kFloat), at::mm(x.to(at::kFloat), weight.to(at::kFloat).t()),
                            3e-2, 3e-1));
+}
+
+// By tokens, by outputs, and of too few of both to be cut.
+TEST(MultiplyTest, OnATeamEqualsTheProductAlone) {
+  Team team(3);
+  for (const at::ScalarType dtype : {at::kFloat, at::kBFloat16}) {
+    for (const int64_t rows : {0, 1, 5, 70, 130, 300}) {
+      for (const int64_t outputs : {80, 1000}) {
+        const at::Tensor x = Random({rows, 48}).to(dtype);
+        const at::Tensor weight = Random({outputs, 48}).to(dtype);
+        const at::Tensor bias = Random({outputs}).to(dtype);
+        const at::Tensor alone = Multiply(x, weight, bias);
+        const TeamScope scope(&team);
+        const at::Tensor together = Multiply(x, weight, bias);
+        EXPECT_EQ(together.scalar_type(), dtype);
+        EXPECT_TRUE(together.is_contiguous());
+        const double tolerance = dtype == at::kFloat ? 1e-5 : 1e-2;
+        EXPECT_TRUE(at::allclose(together, alone, tolerance, tolerance)) << rows << " " << outputs;
+        EXPECT_TRUE(at::allclose(Multiply(together, weight.t()), Multiply(alone, weight.t()),
+                                 10 * tolerance, 100 * tolerance));
+      }
+    }
+  }
+}
+
+// As the engine calls it: a part that another thread computes is no other tensor.
+TEST(MultiplyTest, OnATeamInInferenceModeGivesOneOfIt) {
+  const c10::InferenceMode inference;
+  Team team(2);
+  const TeamScope scope(&team);
+  const int threads = at::get_num_threads();
+  const at::Tensor y = Multiply(Random({1, 48}), Random({512, 48}));
+  EXPECT_TRUE(y.is_inference());
+  EXPECT_EQ(at::get_num_threads(), threads);
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <chrono>
 #include <latch>
 #include <set>
 #include <stdexcept>
@@ -90,6 +91,18 @@ TEST(TeamTest, ThrowsWhatALoopThrowsAfterAllOfIt) {
   EXPECT_EQ(calls, 3);
   team.Run(3, 1, [&](int64_t, int64_t) { ++calls; });
   EXPECT_EQ(calls, 6);
+}
+
+TEST(TeamTest, ALoopWithinALoopIsAnOrdinaryOne) {
+  Team team(2);
+  const TeamScope scope(&team);
+  std::atomic<int64_t> sum = 0;
+  ParallelFor(8, 1, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) {
+      ParallelFor(10, 1, [&](int64_t first, int64_t last) { sum += last - first; });
+    }
+  });
+  EXPECT_EQ(sum, 80);
 }
 
 TEST(TeamTest, ParallelForRunsOnTheTeamOfItsScope) {

@@ -34,6 +34,10 @@ TEST_F(TileMultiplyTest, EqualsTheProductInDoublePrecision) {
 
         const at::Tensor y = TileMultiply(x, weight);
 
+        const at::Tensor bias = Random({out});
+        EXPECT_TRUE(at::allclose(TileMultiply(x, weight, bias).to(at::kDouble), expected + bias,
+                                 1.0 / 256, 1e-3))
+            << tokens << " tokens, " << in << " to " << out << ", with a bias";
         EXPECT_EQ(y.scalar_type(), at::kBFloat16);
         EXPECT_TRUE(y.is_contiguous());
         // Summed in f32 and rounded once: half a unit in the last of 8 bits.

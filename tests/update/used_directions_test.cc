@@ -74,27 +74,37 @@ TEST_F(UsedDirectionsTest, AreOrthonormalAndSharedByMapsOfOneInput) {
   }
 }
 
-// Against the eigenvectors of the same moments.
+// Against the eigenvectors of the same moments in f64, of what an f32 and a bf16 model computes.
 TEST_F(UsedDirectionsTest, HoldNearlyAllThatTheBestOnesWould) {
   const at::NoGradGuard no_grad;
-  at::Tensor moments;
-  model::ForwardOptions options;
-  options.input_hook = [&](int64_t layer, model::Linear first, const at::Tensor& x) {
-    if (layer != 1 || first != model::Linear::kDown) return;
-    const at::Tensor product = x.t().mm(x);
-    moments = moments.defined() ? moments + product : product;
-  };
-  for (const Ids& ids : texts_) {
-    const model::Segment all{.begin = 0, .length = static_cast<int64_t>(ids.size()) - 1};
-    model::Network::Forward(*base_, absl::MakeConstSpan(ids).first(ids.size() - 1), {all}, options);
+  for (const char* dtype : {"f32", "bf16"}) {
+    const auto base =
+        model::LoadWeights(testing::kTinyChatDir, testing::TestPlacement(dtype)).value();
+    at::Tensor moments;
+    model::ForwardOptions options;
+    options.input_hook = [&](int64_t layer, model::Linear first, const at::Tensor& x) {
+      if (layer != 1 || first != model::Linear::kDown) return;
+      const at::Tensor rows = x.to(at::kDouble);
+      const at::Tensor product = rows.t().mm(rows);
+      moments = moments.defined() ? moments + product : product;
+    };
+    for (const Ids& ids : texts_) {
+      const model::Segment all{.begin = 0, .length = static_cast<int64_t>(ids.size()) - 1};
+      model::Network::Forward(*base, absl::MakeConstSpan(ids).first(ids.size() - 1), {all},
+                              options);
+    }
+    const at::Tensor columns =
+        UsedDirections::Measure(*base, items_, /*first_layer=*/0, kShare, nullptr, {})
+            .value()
+            ->columns()[1][static_cast<size_t>(model::Linear::kDown)]
+            .to(at::kDouble);
+    const auto [values, vectors] = at::linalg_eigh(moments);
+    const double best =
+        values.narrow(0, values.size(0) - columns.size(1), columns.size(1)).sum().item<double>();
+    const double held = columns.mul(moments.mm(columns)).sum().item<double>();
+    EXPECT_GT(held, 0.98 * best) << dtype;
+    EXPECT_LT(held, 1.0001 * best) << dtype;
   }
-  const at::Tensor columns = Measure()->columns()[1][static_cast<size_t>(model::Linear::kDown)];
-  const auto [values, vectors] = at::linalg_eigh(moments);
-  const double best =
-      values.narrow(0, values.size(0) - columns.size(1), columns.size(1)).sum().item<double>();
-  const double held = columns.mul(moments.mm(columns)).sum().item<double>();
-  EXPECT_GT(held, 0.98 * best);
-  EXPECT_LT(held, 1.0001 * best);
 }
 
 TEST_F(UsedDirectionsTest, HoldTakesThemOutOfAnAdapterAndLeavesTheRest) {
