@@ -17,7 +17,6 @@
 #include "server/engine/meter.h"
 #include "server/engine/task.h"
 #include "server/engine/task_pool.h"
-#include "server/model/team.h"
 
 namespace imprint::engine {
 
@@ -66,7 +65,7 @@ class EngineImpl final : public Engine {
   void EndDue();
   bool IsSuperseded(const Task& task) const;
   absl::Status DueStatus(const Task& task, absl::Time now) const;
-  void RunStep(model::Team& team);
+  void RunStep();
   void Deliver(const Batch& batch, const std::vector<int32_t>& sampled);
   void DeliverToken(Task* task, int32_t token, absl::Time now);
   // Takes the task out of the pool and gives its answer: `status`, or its result.

@@ -13,6 +13,7 @@
 #include "server/engine/engine_impl.h"
 #include "server/engine/step.h"
 #include "server/model/guard.h"
+#include "server/model/team.h"
 #include "spdlog/spdlog.h"
 
 namespace imprint::engine {
@@ -28,12 +29,13 @@ void EngineImpl::Loop() {
   // OpenMP's number of threads belongs to the thread that asks for them.
   at::init_num_threads();
   model::Team team(at::get_num_threads());
+  const model::TeamScope on_team(&team);
   const c10::InferenceMode inference_mode;
   while (AwaitWork()) {
     share_->BeginServing();
     TakeOrders();
     EndDue();
-    if (!pool_.empty()) RunStep(team);
+    if (!pool_.empty()) RunStep();
     share_->EndServing();
     PublishLoad();
   }
@@ -96,13 +98,13 @@ void EngineImpl::EndDue() {
   }
 }
 
-void EngineImpl::RunStep(model::Team& team) {
+void EngineImpl::RunStep() {
   const absl::Time began = clock_->Now();
   Batch batch;
   std::vector<int32_t> sampled;
   absl::Status status = model::Guarded("a step of the engine", [&] {
     pool_.Plan(&batch);
-    sampled = ComputeStep(batch, team);
+    sampled = ComputeStep(batch);
   });
   if (absl::IsResourceExhausted(status)) {
     status = absl::ResourceExhaustedError(absl::StrCat(

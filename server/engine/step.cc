@@ -11,9 +11,8 @@
 
 namespace imprint::engine {
 
-std::vector<int32_t> ComputeStep(const Batch& batch, model::Team& team) {
+std::vector<int32_t> ComputeStep(const Batch& batch) {
   const model::Weights& weights = *batch.tasks.front()->version->weights;
-  const model::TeamScope scope(weights.placement.device.is_cpu() ? &team : nullptr);
   const at::Tensor hidden_TD = model::Network::Forward(weights, batch.tokens, batch.segments);
   std::vector<int32_t> sampled;
   if (!batch.samples.empty()) {

@@ -10,14 +10,12 @@
 #include <vector>
 
 #include "server/engine/batch.h"
-#include "server/model/team.h"
 
 namespace imprint::engine {
 
 // One pass of the network over the batch (not empty). Gives a token for each of its
-// samples and fills the results of its scores. On a CPU it runs on `team`. Throws what libtorch
-// throws.
-std::vector<int32_t> ComputeStep(const Batch& batch, model::Team& team);
+// samples and fills the results of its scores. Throws what libtorch throws.
+std::vector<int32_t> ComputeStep(const Batch& batch);
 
 }  // namespace imprint::engine
 

@@ -11,13 +11,10 @@
 
 #include "ATen/ATen.h"
 #include "server/model/lanes.h"
-#include "server/model/team.h"
+#include "server/model/run_kernel.h"
 
 namespace imprint::model {
 namespace {
-
-// Queries that are looked at together: each key and each value is loaded once for all of them.
-constexpr int64_t kTogether = 4;
 
 // scores[q * seen + t] = query q . key t, for kQueries rows of `queries` [.., head_dim].
 template <int64_t kQueries, typename Scalar>
@@ -85,41 +82,18 @@ template <int64_t kQueries, typename Scalar>
 }
 
 [[gnu::always_inline]] inline void Softmax(float* scores, int64_t count) {
-  Lanes greatest = Lanes{} - std::numeric_limits<float>::infinity();
-  int64_t whole = 0;
-  for (; whole + kLanes <= count; whole += kLanes) {
-    Lanes score;
-    Load(scores + whole, &score);
-    greatest = score > greatest ? score : greatest;
-  }
-  float max = -std::numeric_limits<float>::infinity();
-  for (int64_t lane = 0; lane < kLanes; ++lane) max = std::max(max, greatest[lane]);
-  for (int64_t t = whole; t < count; ++t) max = std::max(max, scores[t]);
-  Lanes totals = {};
-  float total = 0;
-  for (int64_t t = 0; t < count; t += kLanes) {
-    const int64_t some = std::min(kLanes, count - t);
+  const float greatest = Greatest(scores, count, -std::numeric_limits<float>::infinity());
+  Lanes sums = {};
+  ForLanes(count, [&](int64_t i, int64_t n) __attribute__((always_inline)) {
     Lanes score, weight;
-    Load(scores + t, some, &score);
-    Exp(score - max, &weight);
-    Store(weight, some, scores + t);
-    if (some == kLanes) {
-      totals += weight;
-    } else {
-      for (int64_t i = t; i < count; ++i) total += scores[i];
-    }
-  }
-  const float factor = 1 / (total + Sum(totals));
+    Load(scores + i, n, &score);
+    Exp(score - greatest, &weight);
+    KeepFirst(n, 0, &weight);
+    Store(weight, n, scores + i);
+    sums += weight;
+  });
+  const float factor = 1 / Sum(sums);
   for (int64_t t = 0; t < count; ++t) scores[t] *= factor;
-}
-
-template <int64_t kQueries, typename Scalar>
-[[gnu::always_inline]] inline void AttendTogether(const float* queries, const Scalar* keys,
-                                                  const Scalar* values, int64_t seen,
-                                                  int64_t head_dim, float* scores, float* sums) {
-  Score<kQueries>(queries, keys, seen, head_dim, scores);
-  for (int64_t q = 0; q < kQueries; ++q) Softmax(scores + q * seen, seen);
-  WeighAll<kQueries>(scores, values, seen, head_dim, sums);
 }
 
 // The queries of one key and value head of one sequence.
@@ -136,78 +110,51 @@ struct Group {
 };
 
 template <typename Scalar>
-[[gnu::always_inline]] inline void AttendGroup(const Group<Scalar>& group, int64_t queries,
-                                               int64_t head_dim, std::vector<float>* room) {
-  std::copy_n(group.key, head_dim, group.key_cache + group.length * head_dim);
-  std::copy_n(group.value, head_dim, group.value_cache + group.length * head_dim);
+struct AttendKernel {
+  const Group<Scalar>* groups;
+  int64_t queries;
+  int64_t head_dim;
 
-  const int64_t seen = group.length + 1 - group.first;
-  room->resize(static_cast<size_t>(queries * (seen + 2 * head_dim)));
-  float* const scores = room->data();  // [queries, seen]
-  float* const scaled = scores + seen * queries;
-  float* const sums = scaled + queries * head_dim;
-  const float scale = 1 / std::sqrt(static_cast<float>(head_dim));
-  for (int64_t i = 0; i < queries * head_dim; ++i) scaled[i] = ToFloat(group.query[i]) * scale;
+  [[gnu::always_inline]] void Rows(int64_t begin, int64_t end) const {
+    std::vector<float> room;
+    for (int64_t i = begin; i < end; ++i) Attend(groups[i], &room);
+  }
 
-  const Scalar* keys = group.key_cache + group.first * head_dim;
-  const Scalar* values = group.value_cache + group.first * head_dim;
-  int64_t q = 0;
-  for (; q + kTogether <= queries; q += kTogether) {
-    AttendTogether<kTogether>(scaled + q * head_dim, keys, values, seen, head_dim,
-                              scores + q * seen, sums + q * head_dim);
-  }
-  for (; q + 3 <= queries; q += 3) {
-    AttendTogether<3>(scaled + q * head_dim, keys, values, seen, head_dim, scores + q * seen,
-                      sums + q * head_dim);
-  }
-  for (; q < queries; ++q) {
-    AttendTogether<1>(scaled + q * head_dim, keys, values, seen, head_dim, scores + q * seen,
-                      sums + q * head_dim);
-  }
-  for (int64_t i = 0; i < queries * head_dim; ++i) group.out[i] = static_cast<Scalar>(sums[i]);
-}
+  [[gnu::always_inline]] void Attend(const Group<Scalar>& group, std::vector<float>* room) const {
+    std::copy_n(group.key, head_dim, group.key_cache + group.length * head_dim);
+    std::copy_n(group.value, head_dim, group.value_cache + group.length * head_dim);
 
-template <typename Scalar>
-[[gnu::always_inline]] inline void AttendGroups(const Group<Scalar>* begin,
-                                                const Group<Scalar>* end, int64_t queries,
-                                                int64_t head_dim) {
-  std::vector<float> room;
-  for (const Group<Scalar>* group = begin; group != end; ++group) {
-    AttendGroup(*group, queries, head_dim, &room);
-  }
-}
+    const int64_t seen = group.length + 1 - group.first;
+    room->resize(static_cast<size_t>(queries * (seen + 2 * head_dim)));
+    float* const scores = room->data();  // [queries, seen]
+    float* const scaled = scores + seen * queries;
+    float* const sums = scaled + queries * head_dim;
+    const float scale = 1 / std::sqrt(static_cast<float>(head_dim));
+    for (int64_t i = 0; i < queries * head_dim; ++i) scaled[i] = ToFloat(group.query[i]) * scale;
 
-// The same code once for any processor and once for those with wide registers.
-template <typename Scalar>
-void AttendPlain(const Group<Scalar>* begin, const Group<Scalar>* end, int64_t queries,
-                 int64_t head_dim) {
-  AttendGroups(begin, end, queries, head_dim);
-}
-#if defined(__x86_64__)
-template <typename Scalar>
-[[gnu::target("avx2,fma")]] void AttendAvx2(const Group<Scalar>* begin, const Group<Scalar>* end,
-                                            int64_t queries, int64_t head_dim) {
-  AttendGroups(begin, end, queries, head_dim);
-}
-template <typename Scalar>
-[[gnu::target("avx512f,avx512bw,avx512dq,avx512vl")]] void AttendAvx512(const Group<Scalar>* begin,
-                                                                        const Group<Scalar>* end,
-                                                                        int64_t queries,
-                                                                        int64_t head_dim) {
-  AttendGroups(begin, end, queries, head_dim);
-}
-#endif
-
-template <typename Scalar>
-auto ForThisProcessor() {
-#if defined(__x86_64__)
-  if (HasAvx512()) {
-    return &AttendAvx512<Scalar>;
+    int64_t q = AttendTogether<4>(group, seen, 0, scaled, scores, sums);
+    q = AttendTogether<3>(group, seen, q, scaled, scores, sums);
+    AttendTogether<1>(group, seen, q, scaled, scores, sums);
+    for (int64_t i = 0; i < queries * head_dim; ++i) group.out[i] = static_cast<Scalar>(sums[i]);
   }
-  if (HasAvx2()) return &AttendAvx2<Scalar>;
-#endif
-  return &AttendPlain<Scalar>;
-}
+
+  // From query `q` on, kQueries at a time, for which each key and each value is loaded once. Gives
+  // the first query that is left.
+  template <int64_t kQueries>
+  [[gnu::always_inline]] int64_t AttendTogether(const Group<Scalar>& group, int64_t seen, int64_t q,
+                                                const float* scaled, float* scores,
+                                                float* sums) const {
+    const Scalar* keys = group.key_cache + group.first * head_dim;
+    const Scalar* values = group.value_cache + group.first * head_dim;
+    for (; q + kQueries <= queries; q += kQueries) {
+      float* const some = scores + q * seen;
+      Score<kQueries>(scaled + q * head_dim, keys, seen, head_dim, some);
+      for (int64_t i = 0; i < kQueries; ++i) Softmax(some + i * seen, seen);
+      WeighAll<kQueries>(some, values, seen, head_dim, sums + q * head_dim);
+    }
+    return q;
+  }
+};
 
 template <typename Scalar>
 void AttendAs(absl::Span<const DecodeRow> rows, const at::Tensor& heads, int64_t kv_heads,
@@ -231,10 +178,8 @@ void AttendAs(absl::Span<const DecodeRow> rows, const at::Tensor& heads, int64_t
                         to + head * queries * head_dim, first, row.length});
     }
   }
-  const auto attend = ForThisProcessor<Scalar>();
-  ParallelFor(static_cast<int64_t>(groups.size()), /*grain=*/1, [&](int64_t begin, int64_t end) {
-    attend(groups.data() + begin, groups.data() + end, queries, head_dim);
-  });
+  RunKernel(AttendKernel<Scalar>{groups.data(), queries, head_dim},
+            static_cast<int64_t>(groups.size()), /*grain=*/1);
 }
 
 }  // namespace

@@ -8,7 +8,7 @@
 
 #include "ATen/ATen.h"
 #include "server/model/lanes.h"
-#include "server/model/team.h"
+#include "server/model/run_kernel.h"
 
 namespace imprint::model {
 namespace {
@@ -16,46 +16,10 @@ namespace {
 // A thread for fewer values costs more than it saves.
 constexpr int64_t kValuesAThread = 32768;
 
-// Compiles KERNEL::Rows once for any processor and once for those with wide registers, and calls
-// the one for this processor.
-template <typename Kernel>
-void RowsPlain(const Kernel& kernel, int64_t begin, int64_t end) {
-  kernel.Rows(begin, end);
-}
-#if defined(__x86_64__)
-template <typename Kernel>
-[[gnu::target("avx2,fma")]] void RowsAvx2(const Kernel& kernel, int64_t begin, int64_t end) {
-  kernel.Rows(begin, end);
-}
-template <typename Kernel>
-[[gnu::target("avx512f,avx512bw,avx512dq,avx512vl")]] void RowsAvx512(const Kernel& kernel,
-                                                                      int64_t begin, int64_t end) {
-  kernel.Rows(begin, end);
-}
-#endif
-
 // All rows of a kernel, of which each touches `values` of them.
 template <typename Kernel>
 void RunRows(const Kernel& kernel, int64_t rows, int64_t values) {
-  auto run = &RowsPlain<Kernel>;
-#if defined(__x86_64__)
-  if (HasAvx512()) {
-    run = &RowsAvx512<Kernel>;
-  } else if (HasAvx2()) {
-    run = &RowsAvx2<Kernel>;
-  }
-#endif
-  ParallelFor(rows, kValuesAThread / std::max<int64_t>(values, 1) + 1,
-              [&](int64_t begin, int64_t end) { run(kernel, begin, end); });
-}
-
-// Calls use(i, n) for each run of kLanes values that begins at i, and for what is left; n is how
-// many they are.
-template <typename Use>
-[[gnu::always_inline]] inline void ForLanes(int64_t size, const Use& use) {
-  int64_t i = 0;
-  for (; i + kLanes <= size; i += kLanes) use(i, kLanes);
-  if (i < size) use(i, size - i);
+  RunKernel(kernel, rows, kValuesAThread / std::max<int64_t>(values, 1) + 1);
 }
 
 template <typename Scalar>
@@ -241,17 +205,7 @@ struct ExpSumsKernel {
     constexpr int64_t kRun = 64 * kLanes;
     for (int64_t row = begin; row < end; ++row) {
       const Scalar* from = logits + row * size;
-      Lanes most = Lanes{} + least[row];
-      ForLanes(size, [&](int64_t i, int64_t n) __attribute__((always_inline)) {
-        Lanes value;
-        Load(from + i, n, &value);
-        for (int64_t lane = n; lane < kLanes; ++lane) value[lane] = least[row];
-        most = value > most ? value : most;
-      });
-      float maximum = most[0];
-      for (int64_t lane = 1; lane < kLanes; ++lane) {
-        maximum = std::max(maximum, most[lane]);
-      }
+      const float maximum = Greatest(from, size, least[row]);
       double total = 0;
       for (int64_t run = 0; run < size; run += kRun) {
         Lanes sums = {};
@@ -260,7 +214,7 @@ struct ExpSumsKernel {
                    Lanes value, e;
                    Load(from + run + i, n, &value);
                    Exp(value - maximum, &e);
-                   for (int64_t lane = n; lane < kLanes; ++lane) e[lane] = 0;
+                   KeepFirst(n, 0, &e);
                    sums += e;
                  });
         total += static_cast<double>(Sum(sums));

@@ -18,15 +18,6 @@ namespace imprint::model {
 inline constexpr int64_t kLanes = 16;
 using Lanes = float __attribute__((vector_size(kLanes * sizeof(float))));
 
-// Whether this processor, and the system, have what functions of these targets use.
-#if defined(__x86_64__)
-inline bool HasAvx2() { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"); }
-inline bool HasAvx512() {
-  return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-         __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
-}
-#endif
-
 namespace lanes_internal {
 using Quarter = float __attribute__((vector_size(kLanes * sizeof(float) / 4)));
 using Bits = int32_t __attribute__((vector_size(kLanes * sizeof(int32_t))));
@@ -91,6 +82,37 @@ template <typename Scalar>
   std::memcpy(quarters, &lanes, sizeof(lanes));
   const lanes_internal::Quarter sum = quarters[0] + quarters[1] + (quarters[2] + quarters[3]);
   return sum[0] + sum[1] + (sum[2] + sum[3]);
+}
+
+// Sets those after the first `count`, so that they change nothing where lanes are put together.
+[[gnu::always_inline]] inline void KeepFirst(int64_t count, float otherwise, Lanes* lanes) {
+  for (int64_t lane = count; lane < kLanes; ++lane) (*lanes)[lane] = otherwise;
+}
+
+// Calls use(i, n) for each run of kLanes values that begins at i, and for what is left; n is how
+// many they are.
+template <typename Use>
+[[gnu::always_inline]] inline void ForLanes(int64_t size, const Use& use) {
+  int64_t i = 0;
+  for (; i + kLanes <= size; i += kLanes) use(i, kLanes);
+  if (i < size) use(i, size - i);
+}
+
+// The greatest of `least` and of `count` values; what is not a number does not count.
+template <typename Scalar>
+[[gnu::always_inline]] inline float Greatest(const Scalar* values, int64_t count, float least) {
+  Lanes greatest = Lanes{} + least;
+  ForLanes(count, [&](int64_t i, int64_t n) __attribute__((always_inline)) {
+    Lanes value;
+    Load(values + i, n, &value);
+    KeepFirst(n, least, &value);
+    greatest = value > greatest ? value : greatest;
+  });
+  float result = greatest[0];
+  for (int64_t lane = 1; lane < kLanes; ++lane) {
+    if (greatest[lane] > result) result = greatest[lane];
+  }
+  return result;
 }
 
 // e^x within 2 units in the last place; below about -87 the least normal number, above about 88

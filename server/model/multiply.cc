@@ -51,13 +51,9 @@ const std::optional<c10::TypedOperatorHandle<PointwiseLinear>>& OneDnnLinear() {
   return handle;
 }
 
-bool UsesOneDnn(const at::Tensor& x) {
-  return x.device().is_cpu() && x.scalar_type() == at::kFloat && OneDnnLinear().has_value();
-}
-
 // On libtorch's threads.
 at::Tensor MultiplyAlone(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias) {
-  if (UsesOneDnn(x)) {
+  if (MultipliesApart(x)) {
     return OneDnnLinear()->call(x, weight, bias.defined() ? std::optional(bias) : std::nullopt,
                                 "none", c10::List<std::optional<at::Scalar>>(), "");
   }
@@ -116,7 +112,9 @@ at::Tensor MultiplyTogether(Team& team, const at::Tensor& x, const at::Tensor& w
 
 }  // namespace
 
-bool MultipliesApart(const at::Tensor& x) { return UsesOneDnn(x); }
+bool MultipliesApart(const at::Tensor& x) {
+  return x.device().is_cpu() && x.scalar_type() == at::kFloat && OneDnnLinear().has_value();
+}
 
 at::Tensor Multiply(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias) {
   TORCH_CHECK(x.dim() == 2 && weight.dim() == 2 && x.size(1) == weight.size(1), "a product of ",

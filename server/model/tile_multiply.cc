@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "server/model/lanes.h"
+#include "server/model/run_kernel.h"
 #include "server/model/team.h"
 
 namespace imprint::model {

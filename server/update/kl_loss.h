@@ -35,8 +35,8 @@ struct KlLoss {
 // head * hidden_t and everything outside the teacher's k tokens is one bucket with a mass of
 // at least 1e-6 on either side (none where k covers the vocabulary). `hidden_TD` [T, hidden];
 // `weight_T` [T] f32. Head and teacher are constants: the gradient is computed here, not by
-// autograd. The matrix products run in the head's precision, in which a
-// CPU keeps logits and their gradient; all else in f32 and f64.
+// autograd. The matrix products run in the head's precision, in which a CPU keeps logits and
+// their gradient; all else in f32 and f64.
 //
 // `chunk` rows of logits are alive at once; 64 of them for a vocabulary of 49,152 stay in a
 // CPU's cache (at 256 the same work took 1.4 times as long). `between_chunks` is called
