@@ -278,11 +278,9 @@ at::Tensor TileMultiply(const at::Tensor& x, const at::Tensor& weight, const at:
       .tokens = rows.size(0),
       .in = rows.size(1),
       .out = weight.size(0)};
-  // In runs of what MultiplyOneGroup takes at a time.
-  constexpr int64_t kRun = 4 * kTileRows;
-  ParallelFor((product.out + kRun - 1) / kRun, kRowsAThread / kRun,
+  ParallelFor(product.out / kTileRows, kRowsAThread / kTileRows,
               [&product](int64_t begin, int64_t end) {
-                MultiplyOutputs(product, begin * kRun, std::min(end * kRun, product.out));
+                MultiplyOutputs(product, begin * kTileRows, end * kTileRows);
               });
   return y;
 }
