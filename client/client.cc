@@ -203,6 +203,8 @@ std::string DescribeError(const grpc::Status& status, const std::string& server)
   }
   google::rpc::Status details;
   if (!details.ParseFromString(status.error_details())) return text;
+  // gRPC's copy of the server's message is lost where a stream is removed at its deadline.
+  if (!details.message().empty()) text = details.message();
   for (const google::protobuf::Any& any : details.details()) {
     google::rpc::BadRequest bad_request;
     if (any.UnpackTo(&bad_request)) {

@@ -172,5 +172,15 @@ TEST(DescribeError, SaysAFieldsErrorOnce) {
   EXPECT_EQ(describe("two fields are wrong"), "two fields are wrong\n  max_tokens: is -1");
 }
 
+// As when a stream is removed at its deadline: "Stream removed (Deadline Exceeded)".
+TEST(DescribeError, KeepsTheServersWordsWhereGrpcLostItsOwnCopy) {
+  google::rpc::Status details;
+  details.set_message("the request's deadline passed");
+  EXPECT_EQ(DescribeError(grpc::Status(grpc::StatusCode::DEADLINE_EXCEEDED, "Stream removed",
+                                       details.SerializeAsString()),
+                          "host:1"),
+            "the request's deadline passed");
+}
+
 }  // namespace
 }  // namespace imprint::client

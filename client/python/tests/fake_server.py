@@ -13,9 +13,12 @@ from imprint import _rpc
 
 
 class Refusal:
-    """A code, and RetryInfo with a delay in seconds where there is one."""
+    """A code, and RetryInfo with a delay in seconds where there is one.
 
-    def __init__(self, code, retry_delay=None):
+    `grpc_message`: what gRPC's own field says, where that is not the server's message.
+    """
+
+    def __init__(self, code, retry_delay=None, grpc_message="told so"):
         details = [error_details_pb2.ErrorInfo(reason="TOLD_SO", domain="imprint")]
         if retry_delay is not None:
             retry = error_details_pb2.RetryInfo()
@@ -25,11 +28,12 @@ class Refusal:
         for any_message, detail in zip(packed, details):
             any_message.Pack(detail)
         self.code = code
+        self.grpc_message = grpc_message
         self.rich = status_pb2.Status(code=code.value[0], message="told so", details=packed)
 
     def abort(self, context):
         context.set_trailing_metadata([("grpc-status-details-bin", self.rich.SerializeToString())])
-        context.abort(self.code, "told so")
+        context.abort(self.code, self.grpc_message)
 
 
 class Silence:

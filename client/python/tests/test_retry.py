@@ -163,3 +163,12 @@ def test_a_server_that_says_nothing_is_named(fake, make):
     with pytest.raises(DeadlineExceededError) as caught:
         client.status(timeout=0.2)
     assert fake.address in str(caught.value)
+
+
+def test_the_servers_words_are_kept_where_grpc_lost_its_own_copy(fake, make):
+    # As when a stream is removed at its deadline: "Stream removed (Deadline Exceeded)".
+    fake.script = [Refusal(grpc.StatusCode.DEADLINE_EXCEEDED, grpc_message="Stream removed")]
+    client = make(fake.address, retry=RetryPolicy(max_attempts=1))
+    with pytest.raises(DeadlineExceededError) as caught:
+        client.status()
+    assert caught.value.message == "told so"

@@ -34,12 +34,13 @@ def to_call_error(error: grpc.RpcError, method: str, address: str) -> errors.Cal
     """`error` is what a call raised, so that it is a grpc.Call (or its asyncio twin) as well."""
     call: Any = error
     code: grpc.StatusCode = call.code()
-    message = call.details() or ""
+    status = _rich_status(call)
+    # gRPC's copy of the server's message is lost where a stream is removed at its deadline.
+    message = status.message or call.details() or ""
     fields: dict[str, Any] = {}
-    details = _details(call)
-    if not details:  # gRPC's own error, not the server's
+    if not status.details:  # gRPC's own error, not the server's
         message = _own_message(code, message, address)
-    for detail in details:
+    for detail in status.details:
         info = error_details_pb2.ErrorInfo()
         bad_request = error_details_pb2.BadRequest()
         retry = error_details_pb2.RetryInfo()
@@ -57,11 +58,12 @@ def to_call_error(error: grpc.RpcError, method: str, address: str) -> errors.Cal
     return kind(message, code=code, method=method, **fields)
 
 
-def _details(call: Any) -> list[Any]:
+def _rich_status(call: Any) -> status_pb2.Status:
+    """What the server says beside the code; empty where the error is gRPC's own."""
     for key, value in call.trailing_metadata() or ():
         if key == _DETAILS_KEY:
-            return list(status_pb2.Status.FromString(value).details)
-    return []
+            return status_pb2.Status.FromString(value)
+    return status_pb2.Status()
 
 
 def _own_message(code: grpc.StatusCode, message: str, address: str) -> str:
