@@ -280,12 +280,13 @@ void AddUpdateFlags(CLI::App* app, ServerOptions* options) {
   update.Add("--update.alpha", options->distiller.alpha, 1e-6, 1e6, "alpha of the adapters");
   update.Add("--update.upper_blocks", options->distiller.upper_blocks, 0, 1,
              "share of the model's blocks that are changed, from the last one down");
-  update.Add("--update.learning_rate", options->distiller.learning_rate, 1e-9, 1,
-             "highest learning rate");
+  update.Add(
+      "--update.learning_rate", options->distiller.learning_rate, 1e-9, 1,
+      "highest learning rate, of steps of 256 tokens: it grows with the root of their number");
   update.Add("--update.continue_rate", options->distiller.continue_rate, 1e-3, 1,
              "share of it for a job that goes on from what was learned before");
   update.Add("--update.batch_tokens", options->distiller.batch_tokens, 1, kMaxInt,
-             "tokens of one training step");
+             "tokens of one training step; a small job takes smaller ones, down to 256");
   update.Add("--update.epochs", options->distiller.max_epochs, 1, 10000,
              "passes over the target sentences at most ...");
   update.Add("--update.min_steps", options->distiller.min_steps, 0, kMaxInt,
@@ -320,6 +321,9 @@ void AddUpdateFlags(CLI::App* app, ServerOptions* options) {
              "the teacher's most likely tokens stored for each target token");
   update.Add("--update.compute_share", options->compute_share, 0.05, 0.95,
              "share of the device that training gets while queries never pause");
+  update.Add("--update.frozen_bytes", options->distiller.frozen_bytes, 0, kMaxInt64,
+             "what blocks that are not changed make of the sentences is kept between passes, up to "
+             "so much; 0: computed in each step");
   update.Add("--update.max_bytes", options->distiller.max_bytes, 0, kMaxInt64,
              "memory that training may take; 0: no limit");
 

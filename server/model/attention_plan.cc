@@ -20,6 +20,14 @@ constexpr int64_t kLongestCopiedPast = 128;
 // call of attention costs.
 constexpr int64_t kMostPadding = 2;
 
+// With gradients a batch is padded to a multiple of so many tokens: of products of few shapes a
+// library has to generate little code.
+constexpr int64_t kLengthMultiple = 8;
+
+int64_t RoundedUp(int64_t length) {
+  return (length + kLengthMultiple - 1) / kLengthMultiple * kLengthMultiple;
+}
+
 Past PastOf(absl::Span<const Segment> segments, const std::vector<Past>& pasts,
             const Segment& segment) {
   Past past;
@@ -76,6 +84,7 @@ AttentionPlan PlanAttention(absl::Span<const Segment> segments, bool with_grad) 
       } else if (!batch.segments.empty()) {
         // Back in the batch's order, so that rows need no shuffling where none are padded.
         std::sort(batch.segments.begin(), batch.segments.end());
+        if (with_grad) batch.length = RoundedUp(batch.length);
         plan.batches.push_back(std::move(batch));
       }
       batch = {};

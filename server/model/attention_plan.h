@@ -34,7 +34,7 @@ struct Past {
 // Segments with the same past, to be padded to one length.
 struct PlannedBatch {
   std::vector<int> segments;
-  int64_t length = 0;  // of the longest
+  int64_t length = 0;  // of the longest; with gradients on to a multiple of eight
 };
 
 struct AttentionPlan {

@@ -5,6 +5,7 @@
 
 #include <cstring>
 #include <optional>
+#include <utility>
 
 #include "ATen/ATen.h"
 #include "ATen/core/LegacyTypeDispatch.h"
@@ -85,18 +86,28 @@ class Block {
   const ForwardOptions& options_;
 };
 
-}  // namespace
+// How operators run as long as it lives.
+class ForwardMode {
+ public:
+  explicit ForwardMode(bool with_grad) : grad_mode_(with_grad) {
+    if (!with_grad) below_autograd_.emplace();
+  }
 
-at::Tensor Network::Forward(const Weights& weights, absl::Span<const int32_t> tokens,
-                            absl::Span<const Segment> segments, const ForwardOptions& options) {
-  const bool with_grad = at::GradMode::is_enabled() && options.adapter != nullptr;
-  const at::AutoGradMode grad_mode(with_grad);
+ private:
+  const at::AutoGradMode grad_mode_;
   // Autograd's share of each operator's dispatch is what short steps can do without.
-  std::optional<at::AutoDispatchBelowADInplaceOrView> below_autograd;
-  if (!with_grad) below_autograd.emplace();
-  PackedAttention attention(weights, static_cast<int64_t>(tokens.size()), segments, with_grad);
-  at::Tensor hidden = Embed(weights, tokens);
-  for (int64_t layer = 0; layer < weights.config.layers; ++layer) {
+  std::optional<at::AutoDispatchBelowADInplaceOrView> below_autograd_;
+};
+
+bool WantsGradient(const ForwardOptions& options) {
+  return at::GradMode::is_enabled() && options.adapter != nullptr;
+}
+
+// Blocks [first, last).
+at::Tensor RunBlocks(const Weights& weights, int64_t first, int64_t last, at::Tensor hidden,
+                     absl::Span<const Segment> segments, const ForwardOptions& options) {
+  PackedAttention attention(weights, hidden.size(0), segments, at::GradMode::is_enabled());
+  for (int64_t layer = first; layer < last; ++layer) {
     if (options.layer_hook) options.layer_hook();
     hidden = Block(weights, layer, options).Run(hidden, attention);
     if (options.layer_hook && hidden.requires_grad()) {
@@ -105,6 +116,31 @@ at::Tensor Network::Forward(const Weights& weights, absl::Span<const int32_t> to
     }
   }
   attention.AdvanceCaches();
+  return hidden;
+}
+
+}  // namespace
+
+at::Tensor Network::Forward(const Weights& weights, absl::Span<const int32_t> tokens,
+                            absl::Span<const Segment> segments, const ForwardOptions& options) {
+  const ForwardMode mode(WantsGradient(options));
+  return ForwardFrom(weights, 0, Embed(weights, tokens), segments, options);
+}
+
+at::Tensor Network::LowerStates(const Weights& weights, absl::Span<const int32_t> tokens,
+                                absl::Span<const Segment> segments, int64_t layers,
+                                const LayerHook& layer_hook) {
+  const ForwardMode mode(/*with_grad=*/false);
+  ForwardOptions options;
+  options.layer_hook = layer_hook;
+  return RunBlocks(weights, 0, layers, Embed(weights, tokens), segments, options);
+}
+
+at::Tensor Network::ForwardFrom(const Weights& weights, int64_t layer, at::Tensor states,
+                                absl::Span<const Segment> segments, const ForwardOptions& options) {
+  const ForwardMode mode(WantsGradient(options));
+  const at::Tensor hidden =
+      RunBlocks(weights, layer, weights.config.layers, std::move(states), segments, options);
   return RmsNorm(hidden, weights.final_norm, weights.config.rms_norm_eps);
 }
 

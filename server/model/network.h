@@ -55,6 +55,18 @@ class Network {
   static at::Tensor Forward(const Weights& weights, absl::Span<const int32_t> tokens,
                             absl::Span<const Segment> segments, const ForwardOptions& options = {});
 
+  // States [tokens, hidden] between blocks, f32: what comes out of the first `layers` blocks as
+  // `weights` have them, without gradients. Segments without caches only.
+  static at::Tensor LowerStates(const Weights& weights, absl::Span<const int32_t> tokens,
+                                absl::Span<const Segment> segments, int64_t layers,
+                                const LayerHook& layer_hook = {});
+
+  // As Forward, from the block `layer` on, into which `states` go; they may be overwritten. An
+  // adapter's pairs below it are not applied.
+  static at::Tensor ForwardFrom(const Weights& weights, int64_t layer, at::Tensor states,
+                                absl::Span<const Segment> segments,
+                                const ForwardOptions& options = {});
+
   // logits [rows, vocab] in f32 of chosen rows of `hidden` [rows, hidden].
   static at::Tensor Logits(const Weights& weights, const at::Tensor& hidden);
 };

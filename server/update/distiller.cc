@@ -19,6 +19,7 @@
 #include "common/status_macros.h"
 #include "server/model/guard.h"
 #include "server/update/adamw.h"
+#include "server/update/frozen_states.h"
 #include "server/update/on_policy.h"
 #include "server/update/packer.h"
 #include "server/update/step_gradient.h"
@@ -126,6 +127,7 @@ class Training {
         used_(used),
         along_(used == nullptr ? MapTensors() : used->Along(adapter)),
         adapter_(SetRequiresGrad(std::move(adapter), true)),
+        frozen_(base, adapter_.first_layer, options.frozen_bytes),
         optimizer_(
             {.beta1 = options.beta1, .beta2 = options.beta2, .weight_decay = options.weight_decay},
             adapter_.Parameters()),
@@ -151,8 +153,11 @@ class Training {
       const std::vector<size_t> retention = DrawRetention(targets);
       const std::vector<PackItem> target_items = ItemsOf(Pick(targets_, targets));
       const std::vector<PackItem> retention_items = ItemsOf(Pick(retention_, retention));
-      const std::vector<BatchPlan> plans =
-          PlanBatches(target_items, retention_items, BatchTokens(target_items, retention_items));
+      for (const std::vector<PackItem>* items : {&target_items, &retention_items}) {
+        IMPRINT_RETURN_IF_ERROR(frozen_.Prepare(*items, share_, cancelled_));
+      }
+      const int64_t batch_tokens = BatchTokens(target_items, retention_items);
+      const std::vector<BatchPlan> plans = PlanBatches(target_items, retention_items, batch_tokens);
       if (epoch == 0) {
         const int steps = static_cast<int>(plans.size());
         epochs = std::max(epochs, (options_.min_steps + steps - 1) / steps);
@@ -169,7 +174,8 @@ class Training {
         std::vector<size_t> batch_targets, batch_retention;
         for (const size_t j : plans[i].targets) batch_targets.push_back(targets[j]);
         for (const size_t j : plans[i].retention) batch_retention.push_back(retention[j]);
-        IMPRINT_RETURN_IF_ERROR(Step(batch_targets, batch_retention, LearningRate(done)));
+        IMPRINT_RETURN_IF_ERROR(
+            Step(batch_targets, batch_retention, LearningRate(done, batch_tokens)));
         progress_.total_steps = progress_.step + left - 1;
         progress_.loss = pool_.MeanKl();
         progress_.retention_loss = retention_seen_.MeanKl();
@@ -225,8 +231,13 @@ class Training {
                         epoch * (rounds + 1) >= (on_policy_round_ + 1) * epochs;
     if (!on_policy_.enabled() || !is_due) return absl::OkStatus();
     const int round = on_policy_round_++;
-    return on_policy_.AskAgain(round, options_.seed + static_cast<uint64_t>(round) * kRoundSeeds,
-                               base_.config, targets_);
+    IMPRINT_RETURN_IF_ERROR(on_policy_.AskAgain(
+        round, options_.seed + static_cast<uint64_t>(round) * kRoundSeeds, base_.config, targets_));
+    std::vector<PackItem> items;
+    for (const TrainingSentence& sentence : targets_) items.push_back(sentence.item);
+    for (const TrainingSentence& sentence : retention_) items.push_back(sentence.item);
+    frozen_.KeepOnly(items);  // without the answers of the round before
+    return absl::OkStatus();
   }
 
   int StepsLeft() const {
@@ -267,11 +278,13 @@ class Training {
   }
 
   // `done`: share of the planned steps, in [0, 1). Linear warm-up, then half a cosine.
-  double LearningRate(double done) const {
+  double LearningRate(double done, int64_t batch_tokens) const {
     const double cosine = 0.5 * (1 + std::cos(std::numbers::pi * done));
     const double decayed = kFinalLearningRate + (1 - kFinalLearningRate) * cosine;
     const double warm = (progress_.step + 1) / static_cast<double>(options_.warmup_steps + 1);
-    return highest_rate_ * std::min(warm, 1.0) * decayed;
+    const double growth = std::sqrt(std::max<double>(batch_tokens, options_.min_batch_tokens) /
+                                    options_.min_batch_tokens);
+    return highest_rate_ * growth * std::min(warm, 1.0) * decayed;
   }
 
   // Loss, gradient, check, step.
@@ -281,8 +294,8 @@ class Training {
     const SentenceList retention_sentences = Pick(retention_, retention);
     const TokenWeights weights(target_sentences, retention_sentences, options_.retention_weight,
                                options_.focus);
-    const StepGradient computed = ComputeStepGradient(base_, adapter_, target_sentences,
-                                                      retention_sentences, weights, share_);
+    const StepGradient computed = ComputeStepGradient(
+        base_, adapter_, target_sentences, retention_sentences, weights, &frozen_, share_);
     const int step = progress_.step + 1;
     if (!std::isfinite(computed.loss)) {
       return absl::InternalError(absl::StrCat("loss of step ", step, " is not finite"));
@@ -321,6 +334,7 @@ class Training {
   const UsedDirections* const used_;  // null: none is protected
   const MapTensors along_;            // what the adapter has along them, and keeps
   model::Adapter adapter_;
+  FrozenStates frozen_;
   AdamW optimizer_;
   const DistillInput& input_;
   const std::function<bool()>& cancelled_;
@@ -372,9 +386,11 @@ absl::StatusOr<DistillResult> Distiller::Train(
 
   // One sentence may be longer than a step was meant to be.
   size_t longest = static_cast<size_t>(options_.batch_tokens), longest_prompt = 0;
+  int64_t all_tokens = 0;
   for (const Sentences* sentences : {&material.targets, &material.retention}) {
     for (const TrainingSentence& sentence : *sentences) {
       longest = std::max(longest, sentence.item.prompt.size() + sentence.item.target.size());
+      all_tokens += static_cast<int64_t>(sentence.item.prompt.size() + sentence.item.target.size());
       longest_prompt = std::max(longest_prompt, sentence.item.prompt.size());
       // What the student says may be longer than what was written.
       const auto answer = static_cast<size_t>(options_.student_answers.max_answer_tokens);
@@ -397,10 +413,14 @@ absl::StatusOr<DistillResult> Distiller::Train(
   const UsedDirections::Bytes directions =
       protects ? UsedDirections::MostBytes(base_->config, first_layer, options_.protected_share)
                : UsedDirections::Bytes();
+  const int64_t frozen =
+      first_layer == 0
+          ? 0
+          : std::min(options_.frozen_bytes, FrozenStates::BytesOf(base_->config, all_tokens));
   const auto estimate_for = [&](int64_t tokens) {
     const TrainingMemory training = EstimateTrainingMemory(base_->config, base_->placement, rank,
                                                            tokens + again, first_layer, parts);
-    return std::max(training.total() + caches, directions.measuring) + directions.held;
+    return std::max(training.total() + caches + frozen, directions.measuring) + directions.held;
   };
   const int64_t estimate = estimate_for(batch_tokens);
   const char* const way_out =

@@ -38,7 +38,9 @@ struct DistillerOptions {
   // the lower ones as they are, as much is learned, faster, and less of the model's own text
   // moves (README.md).
   double upper_blocks = 0.67;
-  double learning_rate = 1e-3;  // (--update.learning_rate)
+  // The highest of a step of `min_batch_tokens` (--update.learning_rate); it grows with the root of
+  // a step's tokens.
+  double learning_rate = 1e-3;
   // Share of it that a job takes which goes on from a learned adapter (--update.continue_rate):
   // so one fact after another does not add up to drift.
   double continue_rate = 0.7;
@@ -48,11 +50,11 @@ struct DistillerOptions {
   double beta2 = 0.95;
   double weight_decay = 0;
   // Tokens of one step, prompts included (--update.batch_tokens).
-  int batch_tokens = 256;
+  int batch_tokens = 512;
   // A small job takes smaller steps, down to this, for the sake of more of them.
   int min_batch_tokens = 256;
   // Steps of one pass that a small job is cut into.
-  int small_job_steps = 8;
+  int small_job_steps = 23;
   // Share of the directions of each map's input, those that retention text uses most, along which
   // the adapter stays as it is (--update.protected_share); 0: it may change along all. Not with
   // Objective::kNextToken.
@@ -94,6 +96,9 @@ struct DistillerOptions {
   // mean is (--update.learned_kl).
   double learned_kl = 0.05;
   uint64_t seed = 1;
+  // What the blocks that stay as they are make of the sentences is held between the passes, up to
+  // this; the rest is computed in each step (--update.frozen_bytes).
+  int64_t frozen_bytes = int64_t{256} << 20;
   // Refused beforehand when the estimate is above it
   // (--update.max_bytes); 0: no limit.
   int64_t max_bytes = 0;

@@ -28,6 +28,7 @@ class TreePacker {
   }
 
   PackedBatch Run() && {
+    batch_.item_segments.resize(items_.size());
     if (!items_.empty()) Emit(0, order_.size(), /*depth=*/0, /*shared=*/0, /*parent=*/-1);
     for (size_t i = 0; i < items_.size(); ++i) {
       const int64_t first = own_begin_[i] + static_cast<int64_t>(items_[i].prompt.size()) - 1 -
@@ -72,7 +73,8 @@ class TreePacker {
     own_begin_[item] = static_cast<int64_t>(batch_.tokens.size());
     own_depth_[item] = shared;
     const absl::Span<const int32_t> target = items_[item].target;
-    AddSegment(items_[item].prompt.subspan(shared), target.first(target.size() - 1), parent);
+    batch_.item_segments[item] =
+        AddSegment(items_[item].prompt.subspan(shared), target.first(target.size() - 1), parent);
   }
 
   int AddSegment(absl::Span<const int32_t> tokens, absl::Span<const int32_t> more, int parent) {
@@ -136,6 +138,15 @@ int64_t PackedTokens(const std::vector<PackItem>& targets, const std::vector<Pac
 }  // namespace
 
 PackedBatch Pack(const std::vector<PackItem>& items) { return TreePacker(items).Run(); }
+
+void PadTokens(int64_t multiple, PackedBatch& batch) {
+  if (batch.segments.empty()) return;
+  // The last segment is an item's own: none comes after its tokens.
+  while (static_cast<int64_t>(batch.tokens.size()) % multiple != 0) {
+    batch.tokens.push_back(batch.tokens.back());
+    ++batch.segments.back().length;
+  }
+}
 
 std::vector<BatchPlan> PlanBatches(const std::vector<PackItem>& targets,
                                    const std::vector<PackItem>& retention, int64_t batch_tokens) {

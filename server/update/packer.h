@@ -28,6 +28,8 @@ struct PackedBatch {
   // For each target token, item by item in the order given, the row of the batch whose
   // hidden state predicts it. No two are equal.
   std::vector<int64_t> target_rows;
+  // The segment in which each item ends; its prefixes hold what comes before.
+  std::vector<int> item_segments;
 };
 
 // A shared prefix shorter than this is computed again rather than made a segment of its
@@ -38,6 +40,10 @@ inline constexpr int64_t kMinSharedPrefix = 8;
 // shared among the prompts, each less its last token: that one predicts, and belongs to
 // its own item's segment.
 PackedBatch Pack(const std::vector<PackItem>& items);
+
+// Appends tokens that nothing depends on to the last segment, until the batch has a multiple of
+// `multiple` of them. Libraries that generate code for each shape of a product then meet few.
+void PadTokens(int64_t multiple, PackedBatch& batch);
 
 // What one step, or a part of it, trains on: indices into the lists given.
 struct BatchPlan {

@@ -28,17 +28,30 @@ SentenceList Pick(const SentenceList& sentences, const std::vector<size_t>& chos
   return picked;
 }
 
+at::Tensor ForwardOf(const model::Weights& base, const SentenceList& targets,
+                     const SentenceList& retention, const PackedBatch& packed,
+                     const FrozenStates* frozen, const model::ForwardOptions& forward) {
+  if (frozen == nullptr) {
+    return model::Network::Forward(base, packed.tokens, packed.segments, forward);
+  }
+  std::vector<PackItem> items = ItemsOf(targets);
+  for (const PackItem& item : ItemsOf(retention)) items.push_back(item);
+  return model::Network::ForwardFrom(base, frozen->layers(),
+                                     frozen->Of(items, packed, forward.layer_hook), packed.segments,
+                                     forward);
+}
+
 StepGradient ComputePart(const model::Weights& base, const model::Adapter& adapter,
                          const SentenceList& targets, const SentenceList& retention,
-                         const TokenWeights& weights, engine::ComputeShare* share) {
+                         const TokenWeights& weights, const FrozenStates* frozen,
+                         engine::ComputeShare* share) {
   const engine::TrainingTurn turn(share);
   const at::AutoGradMode with_grad(true);
   const TrainingBatch batch = MakeTrainingBatch(targets, retention, weights, base.placement.device);
   model::ForwardOptions forward;
   forward.adapter = &adapter;
   if (share != nullptr) forward.layer_hook = [share] { share->Yield(); };
-  const at::Tensor hidden =
-      model::Network::Forward(base, batch.packed.tokens, batch.packed.segments, forward);
+  const at::Tensor hidden = ForwardOf(base, targets, retention, batch.packed, frozen, forward);
   const KlLoss loss = BatchLoss(base, hidden.detach().index_select(0, batch.target_rows), batch,
                                 /*with_grad=*/true, forward.layer_hook);
 
@@ -90,7 +103,8 @@ int64_t StepParts(int64_t tokens, at::Device device) {
 
 StepGradient ComputeStepGradient(const model::Weights& base, const model::Adapter& adapter,
                                  const SentenceList& targets, const SentenceList& retention,
-                                 const TokenWeights& weights, engine::ComputeShare* share) {
+                                 const TokenWeights& weights, const FrozenStates* frozen,
+                                 engine::ComputeShare* share) {
   const std::vector<PackItem> target_items = ItemsOf(targets);
   const std::vector<PackItem> retention_items = ItemsOf(retention);
   std::vector<PackItem> items = target_items;
@@ -99,7 +113,9 @@ StepGradient ComputeStepGradient(const model::Weights& base, const model::Adapte
   const std::vector<BatchPlan> plans =
       SplitBatch(target_items, retention_items, StepParts(tokens, base.placement.device));
   // In a region of parallel_for each operator would run in one thread.
-  if (plans.size() == 1) return ComputePart(base, adapter, targets, retention, weights, share);
+  if (plans.size() == 1) {
+    return ComputePart(base, adapter, targets, retention, weights, frozen, share);
+  }
   std::vector<StepGradient> parts(plans.size());
   at::parallel_for(0, static_cast<int64_t>(plans.size()), /*grain_size=*/1,
                    [&](int64_t begin, int64_t end) {
@@ -107,7 +123,7 @@ StepGradient ComputeStepGradient(const model::Weights& base, const model::Adapte
                        const BatchPlan& plan = plans[static_cast<size_t>(i)];
                        parts[static_cast<size_t>(i)] =
                            ComputePart(base, adapter, Pick(targets, plan.targets),
-                                       Pick(retention, plan.retention), weights, share);
+                                       Pick(retention, plan.retention), weights, frozen, share);
                      }
                    });
 

@@ -17,6 +17,7 @@
 #include "server/engine/compute_share.h"
 #include "server/model/adapter.h"
 #include "server/model/weights.h"
+#include "server/update/frozen_states.h"
 #include "server/update/training_batch.h"
 
 namespace imprint::update {
@@ -38,11 +39,13 @@ struct StepGradient {
 int64_t StepParts(int64_t tokens, at::Device device);
 
 // The parameters of `adapter` require gradients; theirs are left alone. `share` may be null;
-// each part holds the device and yields between layers. From the same input and as many
-// compute threads the same bits come out.
+// each part holds the device and yields between layers. `frozen` may be null; else it is of no
+// more blocks than `adapter` leaves as they are. From the same input and as many compute threads
+// the same bits come out.
 StepGradient ComputeStepGradient(const model::Weights& base, const model::Adapter& adapter,
                                  const SentenceList& targets, const SentenceList& retention,
-                                 const TokenWeights& weights, engine::ComputeShare* share);
+                                 const TokenWeights& weights, const FrozenStates* frozen,
+                                 engine::ComputeShare* share);
 
 }  // namespace imprint::update
 

@@ -31,8 +31,8 @@ constexpr size_t kWrittenAtOnce = 32;
 // Fewer only to give this many threads something to do, and not fewer than a few each.
 constexpr size_t kWritingThreads = 4;
 constexpr size_t kLeastWrittenAtOnce = 8;
-// Prompts and answers that are judged in one pass, in tokens: their hidden states, and not their
-// logits, are in memory together.
+// Prompts and answers that are judged in one pass, in tokens; of a long context twice as many as it
+// has. Their hidden states, and not their logits, are in memory together.
 constexpr size_t kJudgedTokens = 512;
 // Rows of logits that a thread has in memory at once, as in the loss.
 constexpr int64_t kLogitRows = 64;
@@ -165,11 +165,12 @@ absl::StatusOr<Answers> WriteTogether(const Reader& reader, const model::Adapter
   return answers;
 }
 
-// The items in runs of about kJudgedTokens, of which what a prompt has in common with the one
-// before counts once.
+// The items in runs, each to be read in one pass. What a prompt has in common with the one before
+// counts once; a context that all of a run have is computed again in the next one, so that a run
+// has as many other tokens.
 std::vector<std::pair<size_t, size_t>> RunsOf(const std::vector<PackItem>& items) {
   std::vector<std::pair<size_t, size_t>> runs;
-  size_t tokens = 0;
+  size_t tokens = 0, most = 0;
   for (size_t i = 0; i < items.size(); ++i) {
     const PackItem& item = items[i];
     size_t own = item.prompt.size() + item.target.size();
@@ -180,10 +181,11 @@ std::vector<std::pair<size_t, size_t>> RunsOf(const std::vector<PackItem>& items
               .first -
           before.begin());
     }
-    if (runs.empty() || tokens + own > kJudgedTokens) {
+    if (runs.empty() || tokens + own > most) {
       runs.emplace_back(i, i);
       tokens = 0;
       own = item.prompt.size() + item.target.size();
+      most = std::max(kJudgedTokens, 2 * own);
     }
     tokens += own;
     runs.back().second = i + 1;

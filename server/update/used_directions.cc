@@ -18,7 +18,10 @@ namespace {
 
 using model::Linear;
 
-constexpr size_t kPassTokens = 512;
+constexpr size_t kPassTokens = 1024;
+// Of many texts as many are read, evenly spread, as have about so many tokens: several times the
+// directions of the widest input, and they hold nearly what those of all texts do.
+constexpr size_t kReadTokens = 6144;
 // Second moments in memory at once: those of further blocks take passes of their own.
 constexpr int64_t kMomentBytes = int64_t{512} << 20;
 // Of the subspace iteration: the directions then hold what the exact ones do but for some
@@ -39,6 +42,15 @@ int64_t Width(const model::ModelConfig& config, Linear linear) {
 
 int64_t Count(double share, int64_t width) {
   return static_cast<int64_t>(std::round(share * static_cast<double>(width)));
+}
+
+std::vector<PackItem> TextsToRead(const std::vector<PackItem>& texts) {
+  size_t tokens = 0;
+  for (const PackItem& text : texts) tokens += text.prompt.size() + text.target.size();
+  const size_t stride = std::max<size_t>(1, tokens / kReadTokens);
+  std::vector<PackItem> read;
+  for (size_t i = 0; i < texts.size(); i += stride) read.push_back(texts[i]);
+  return read;
 }
 
 // Of the second moments of one block.
@@ -67,9 +79,10 @@ at::Tensor Greatest(const at::Tensor& moments, int64_t count) {
 }  // namespace
 
 absl::StatusOr<std::shared_ptr<const UsedDirections>> UsedDirections::Measure(
-    const model::Weights& base, const std::vector<PackItem>& texts, int64_t first_layer,
+    const model::Weights& base, const std::vector<PackItem>& all_texts, int64_t first_layer,
     double share, engine::ComputeShare* compute, const std::function<bool()>& cancelled) {
   const at::NoGradGuard no_grad;
+  const std::vector<PackItem> texts = TextsToRead(all_texts);
   const int64_t layers = base.config.layers;
   MapTensors columns(static_cast<size_t>(layers));
   for (int64_t begin = first_layer; begin < layers; begin += BlocksAtOnce(base.config)) {

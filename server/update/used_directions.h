@@ -34,12 +34,13 @@ using MapTensors = std::vector<std::array<at::Tensor, model::kLinearsPerLayer>>;
 // Immutable; tensors are f32 on the weights' device.
 class UsedDirections {
  public:
-  // From the base model's passes over `texts`: for each map of the blocks from `first_layer` on,
-  // the `share` of its input's directions, in (0, 1), in which they vary most; for a map where that
-  // is less than one, none. `compute` may be null. From the same input, device and thread count the
-  // same bytes come out. CANCELLED when `cancelled`, asked between passes, says so.
+  // From the base model's passes over `texts`, of many over a part: for each map of the blocks from
+  // `first_layer` on, the `share` of its input's directions, in (0, 1), in which they vary most;
+  // for a map where that is less than one, none. `compute` may be null. From the same input, device
+  // and thread count the same bytes come out. CANCELLED when `cancelled`, asked between passes,
+  // says so.
   //
-  // Takes memory of up to MostBytes, and what a pass over 512 tokens or the longest text needs.
+  // Takes memory of up to MostBytes, and what a pass over 1,024 tokens or the longest text needs.
   static absl::StatusOr<std::shared_ptr<const UsedDirections>> Measure(
       const model::Weights& base, const std::vector<PackItem>& texts, int64_t first_layer,
       double share, engine::ComputeShare* compute, const std::function<bool()>& cancelled);

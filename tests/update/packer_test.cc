@@ -102,6 +102,27 @@ TEST(PackTest, SystemPromptIsComputedOnce) {
   EXPECT_EQ(batch.tokens.size(), 20U + 3 + 1 + 2 + 1);
 }
 
+TEST(PackTest, PaddingComesAfterEverythingAndPredictsNothing) {
+  const Ids system = Range(100, 120);
+  const Ids first = Concat(system, {1, 2, 3}), second = Concat(system, {4, 5}), target{7, 8};
+  const std::vector<PackItem> items{{first, target}, {second, target}};
+  const PackedBatch plain = Pack(items);
+  PackedBatch padded = plain;
+  PadTokens(16, padded);
+
+  EXPECT_EQ(padded.tokens.size(), 32U);
+  EXPECT_EQ(padded.segments.size(), plain.segments.size());
+  EXPECT_EQ(padded.target_rows, plain.target_rows);
+  ExpectRight(items, padded);
+
+  const PackedBatch once = padded;
+  PadTokens(16, padded);
+  EXPECT_EQ(padded.tokens, once.tokens);
+  PackedBatch nothing = Pack({});
+  PadTokens(16, nothing);
+  EXPECT_TRUE(nothing.tokens.empty());
+}
+
 TEST(PackTest, SameQuestionIsSharedUpToItsLastToken) {
   const Ids prompt = Range(100, 120), first{1, 2}, second{3};
   const std::vector<PackItem> items{{prompt, first}, {prompt, second}};

@@ -3,7 +3,7 @@
 
 // Where the time of a training step goes when its threads share each product, beside the step
 // computed in parts, as the distiller does, and what its matrix products alone would take.
-// Usage: training_bench MODEL_DIR [batch_tokens] [threads] [f32|bf16]
+// Usage: training_bench MODEL_DIR [batch_tokens] [threads] [f32|bf16] [frozen_bytes]
 //
 // The sentences have the shape of real ones (a common system prompt, questions, answers,
 // plain sentences, retention text); their tokens are random.
@@ -11,6 +11,7 @@
 #include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>
 
+#include <cmath>
 #include <cstdio>
 #include <cstdlib>
 #include <random>
@@ -25,6 +26,8 @@
 #include "server/model/weights.h"
 #include "server/store/teacher_codec.h"
 #include "server/update/adamw.h"
+#include "server/update/distiller.h"
+#include "server/update/frozen_states.h"
 #include "server/update/kl_loss.h"
 #include "server/update/step_gradient.h"
 #include "server/update/training_batch.h"
@@ -137,20 +140,20 @@ Seconds OneStep(const model::Weights& base, const model::Adapter& adapter, AdamW
   return seconds;
 }
 
-// A step as the distiller takes it: in parts side by side.
-double WholeStep(const model::Weights& base, const model::Adapter& adapter, AdamW& optimizer,
-                 const Step& step) {
+// A step as the distiller takes it: in parts side by side, what the lower blocks give known.
+double WholeStep(const model::Weights& base, const model::Adapter& adapter,
+                 const FrozenStates& frozen, AdamW& optimizer, const Step& step) {
   absl::Time mark = absl::Now();
-  const StepGradient computed =
-      ComputeStepGradient(base, adapter, step.targets, step.retention, step.Weights(), nullptr);
+  const StepGradient computed = ComputeStepGradient(base, adapter, step.targets, step.retention,
+                                                    step.Weights(), &frozen, nullptr);
   optimizer.SetGradients(computed.gradients);
   if (optimizer.GradientNorm() > 0) optimizer.Step(1e-4);
   return Since(mark);
 }
 
 // The products that a step cannot do without, forward and with respect to inputs, the
-// adapters' and the head's included.
-double ProductFlops(const model::ModelConfig& config, int64_t rank, int64_t tokens,
+// adapters' and the head's included: of the `layers` blocks that are trained.
+double ProductFlops(const model::ModelConfig& config, int64_t rank, int64_t layers, int64_t tokens,
                     int64_t target_tokens) {
   const double q = static_cast<double>(config.heads * config.head_dim);
   const double kv = static_cast<double>(config.kv_heads * config.head_dim);
@@ -158,7 +161,7 @@ double ProductFlops(const model::ModelConfig& config, int64_t rank, int64_t toke
   const double wide = static_cast<double>(config.intermediate_size);
   const double block = d * (2 * q + 2 * kv + 3 * wide);
   const double low_rank = static_cast<double>(rank) * (2 * (d + q) + 2 * (d + kv) + 3 * (d + wide));
-  return static_cast<double>(config.layers * tokens) * (4 * block + 6 * low_rank) +
+  return static_cast<double>(layers * tokens) * (4 * block + 6 * low_rank) +
          static_cast<double>(target_tokens * config.vocab_size) * d * 4;
 }
 
@@ -177,7 +180,9 @@ double ProductSpeed(const model::Weights& base, int64_t rows) {
 
 int Main(int argc, char** argv) {
   if (argc < 2) {
-    std::fprintf(stderr, "usage: training_bench MODEL_DIR [batch_tokens] [threads] [f32|bf16]\n");
+    std::fprintf(stderr,
+                 "usage: training_bench MODEL_DIR [batch_tokens] [threads] [f32|bf16] "
+                 "[frozen_bytes]\n");
     return 2;
   }
   const int64_t batch_tokens = argc > 2 ? std::atoll(argv[2]) : 512;
@@ -201,19 +206,28 @@ int Main(int argc, char** argv) {
   const int64_t tokens = static_cast<int64_t>(batch.packed.tokens.size());
   const int64_t target_tokens = batch.weight_T.size(0);
 
-  const model::Adapter adapter = model::Adapter::Make(config, *placement, kRank, 64, 1);
+  const int64_t layers =
+      std::lround(DistillerOptions().upper_blocks * static_cast<double>(config.layers));
+  const int64_t first_layer = config.layers - layers;
+  const model::Adapter adapter =
+      model::Adapter::Make(config, *placement, kRank, 64, 1, first_layer);
   for (at::Tensor& parameter : adapter.Parameters()) parameter.requires_grad_(true);
   AdamW optimizer({}, adapter.Parameters());
+  FrozenStates frozen(**base, first_layer,
+                      argc > 5 ? std::atoll(argv[5]) : DistillerOptions().frozen_bytes);
+  for (const SentenceList* list : {&step.targets, &step.retention}) {
+    if (!frozen.Prepare(ItemsOf(*list), nullptr, {}).ok()) return 1;
+  }
   Seconds best;
   double in_parts = 0;
   for (int i = 0; i < kSteps; ++i) {
     const Seconds seconds = OneStep(**base, adapter, optimizer, batch);
     if (i == 0 || seconds.total() < best.total()) best = seconds;
-    const double whole = WholeStep(**base, adapter, optimizer, step);
+    const double whole = WholeStep(**base, adapter, frozen, optimizer, step);
     if (i == 0 || whole < in_parts) in_parts = whole;
   }
   const double speed = ProductSpeed(**base, tokens);
-  const double flops = ProductFlops(config, kRank, tokens, target_tokens);
+  const double flops = ProductFlops(config, kRank, layers, tokens, target_tokens);
   const double ideal = flops / speed / 1e9;
   std::printf("packed tokens %ld, target tokens %ld, segments %zu, best of %d steps\n", tokens,
               target_tokens, batch.packed.segments.size(), kSteps);
@@ -232,7 +246,7 @@ int Main(int argc, char** argv) {
               R"("memory_estimate_bytes":%ld})"
               "\n",
               tokens, static_cast<double>(tokens) / in_parts, in_parts, ideal,
-              EstimateTrainingMemory(config, *placement, kRank, tokens, /*first_layer=*/0,
+              EstimateTrainingMemory(config, *placement, kRank, tokens, first_layer,
                                      StepParts(tokens, (*base)->placement.device))
                   .total());
   return 0;

@@ -6,6 +6,7 @@ machine's products, memory, efficacy; and what a context costs by its length."""
 from __future__ import annotations
 
 import json
+import math
 import shutil
 import time
 from pathlib import Path
@@ -38,9 +39,11 @@ _SAME = {
     "update__retention_weight": 4,
     "update__focus": 0,
     "update__top_k": 20,
-    "update__batch_tokens": 256,
+    "update__batch_tokens": 512,
     "retention__top_k": 128,
 }
+# The steps that a server's learning rate is given for.
+_LEAST_STEP_TOKENS = 256
 
 
 class Context:
@@ -127,6 +130,12 @@ def teacher_question(text: Text, context: str, question: str) -> list[int]:
     )
 
 
+def _highest_rate(step_tokens: float) -> float:
+    """As the server has it: it grows with the root of a step's tokens (distiller.h)."""
+    tokens = min(max(step_tokens, _LEAST_STEP_TOKENS), _SAME["update__batch_tokens"])
+    return _SAME["update__learning_rate"] * math.sqrt(tokens / _LEAST_STEP_TOKENS)
+
+
 def peer_job(settings: Settings, context: Context, ours: dict[str, Any]) -> dict[str, Any]:
     config = json.loads((settings.model / "config.json").read_text())
     end = config["eos_token_id"]
@@ -152,7 +161,7 @@ def peer_job(settings: Settings, context: Context, ours: dict[str, Any]) -> dict
         "first_layer": flops.first_layer(
             config["num_hidden_layers"], _SAME["update__upper_blocks"]
         ),
-        "learning_rate": _SAME["update__learning_rate"],
+        "learning_rate": _highest_rate(ours["tokens"] / max(ours["steps"], 1)),
         "steps": ours["steps"],
         "steps_per_pass": steps_per_pass,
         "retention_share": _SAME["update__retention_share"],
