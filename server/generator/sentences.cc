@@ -18,6 +18,7 @@
 #include "absl/strings/strip.h"
 #include "absl/types/span.h"
 #include "common/status_macros.h"
+#include "server/generator/words.h"
 
 namespace imprint::generator {
 namespace {
@@ -221,11 +222,11 @@ std::vector<std::string> SplitStatements(absl::string_view sentence) {
   size_t begin = 0;
   const auto add = [&](size_t end) {
     const absl::string_view piece = sentence.substr(begin, end - begin);
+    const absl::string_view own = WithoutConjunction(piece, sentence.substr(0, begin));
     const bool hangs =
         !pieces.empty() &&
         (CountWords(piece) < kLeastWords || CountWords(pieces.back()) < kLeastWords ||
-         EndsWithinBrackets(sentence.substr(0, begin)) ||
-         BeginsWithPronoun(WithoutConjunction(piece, sentence.substr(0, begin))));
+         EndsWithinBrackets(sentence.substr(0, begin)) || BeginsWithPronoun(own) || !IsClause(own));
     if (hangs) {
       pieces.back() = Joined({pieces.back(), piece});
     } else {

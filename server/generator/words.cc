@@ -71,6 +71,20 @@ const WordSet& OtherOpeners() {
   return *words;
 }
 
+const WordSet& IrregularPasts() {
+  static const auto* words = new WordSet{
+      "arose",  "ate",   "became", "began",  "bore",   "bought",  "broke",  "brought", "built",
+      "came",   "chose", "cut",    "dealt",  "drank",  "drew",    "drove",  "fell",    "felt",
+      "fled",   "flew",  "fought", "found",  "gave",   "got",     "grew",   "held",    "kept",
+      "knew",   "laid",  "lay",    "led",    "left",   "let",     "lit",    "lost",    "made",
+      "meant",  "met",   "paid",   "put",    "ran",    "rang",    "read",   "rode",    "rose",
+      "said",   "sang",  "sank",   "sat",    "saw",    "sent",    "set",    "shook",   "shot",
+      "showed", "slept", "sold",   "sought", "spent",  "spoke",   "spread", "stole",   "stood",
+      "struck", "swam",  "swept",  "swore",  "taught", "thought", "threw",  "told",    "took",
+      "went",   "woke",  "won",    "wore",   "wrote"};
+  return *words;
+}
+
 }  // namespace
 
 std::vector<Word> WordsOf(absl::string_view sentence) {
@@ -153,6 +167,18 @@ bool ReadsAsVerb(const std::vector<Word>& words, size_t i) {
   const bool has_object =
       !words[i].ends_phrase && i + 1 < words.size() && objects->contains(words[i + 1].text);
   return absl::EndsWith(word, "s") && has_object;
+}
+
+bool IsClause(absl::string_view text) {
+  const std::vector<Word> words = WordsOf(text);
+  if (words.empty() || absl::EndsWith(words[0].text, "ed") ||
+      absl::EndsWith(words[0].text, "ing")) {
+    return false;
+  }
+  for (size_t i = 1; i < words.size(); ++i) {
+    if (ReadsAsVerb(words, i) || IrregularPasts().contains(words[i].text)) return true;
+  }
+  return false;
 }
 
 bool IsAuxiliary(absl::string_view word) {

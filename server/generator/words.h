@@ -37,6 +37,9 @@ bool IsFunctionWord(absl::string_view word);
 // Whether the lower-case word at `i` is a verb, as far as its form and what follows tell: "gained",
 // "covers the study", not "saints in".
 bool ReadsAsVerb(const std::vector<Word>& words, size_t i);
+// Whether `text` has a verb behind something that it may be said of, as far as forms tell: "a rival
+// kept the sum", not "entitled so" nor "the vacuole from the host".
+bool IsClause(absl::string_view text);
 // Forms of "to be", "to have", "to do" and the verbs that stand before others.
 bool IsAuxiliary(absl::string_view word);
 

@@ -21,7 +21,7 @@ using model::Linear;
 constexpr size_t kPassTokens = 1024;
 // Of many texts as many are read, evenly spread, as have about so many tokens: several times the
 // directions of the widest input, and they hold nearly what those of all texts do.
-constexpr size_t kReadTokens = 6144;
+constexpr size_t kReadTokens = 4096;
 // Second moments in memory at once: those of further blocks take passes of their own.
 constexpr int64_t kMomentBytes = int64_t{512} << 20;
 // Of the subspace iteration: the directions then hold what the exact ones do but for some

@@ -92,15 +92,15 @@ def test_the_changed_blocks_are_the_upper_ones():
     assert first_layer(30, 0) == 29
 
 
-def test_frozen_lower_blocks_cost_a_forward_pass_only():
+def test_frozen_lower_blocks_cost_one_forward_pass_only():
     block = 4 * (2 * 4 + 2 * 2 + 3 * 8)
     pairs = 2 * (2 * (4 + 4) + 2 * (4 + 2) + 3 * (4 + 8))
-    everything = training_flops(CONFIG, 2, 0, tokens=1, target_tokens=0)
+    everything = training_flops(CONFIG, 2, 0, tokens=1, target_tokens=0, passes=4)
     assert everything == 3 * (4 * block + 6 * pairs)
-    assert training_flops(CONFIG, 2, 2, tokens=1, target_tokens=0) == (
-        3 * 2 * block + 2 * block + 6 * pairs
+    assert training_flops(CONFIG, 2, 2, tokens=4, target_tokens=0, passes=4) == (
+        2 * 2 * block + 4 * (4 * block + 6 * pairs)
     )
-    assert training_flops(CONFIG, 2, 2, tokens=0, target_tokens=5) == 4 * 5 * 10 * 4
+    assert training_flops(CONFIG, 2, 2, tokens=0, target_tokens=5, passes=4) == 4 * 5 * 10 * 4
 
 
 def test_the_last_line_is_json_with_the_ratios(capsys):

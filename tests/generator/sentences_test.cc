@@ -93,6 +93,20 @@ TEST(SplitStatements, KeepsAThatWhichPoints) {
                           "That year the old mill of the village burned down to the ground."));
 }
 
+// "Entitled "Kitab Rudjdjar"." was learned, and "The phagosomal vacuole from the host's cell
+// membrane."
+TEST(SplitStatements, IsNotCutBeforeWhatSaysNothingByItself) {
+  const std::string entitled =
+      "One of the great maps of the whole coast, the \"Wide Shore\", was drawn by the pilot Ansel "
+      "Brook for the harbour master of Tammer, and entitled by him \"The Book of the Long Tides\" "
+      "(\"Tides\").";
+  EXPECT_THAT(SplitStatements(entitled), ElementsAre(entitled));
+  const std::string things =
+      "The old cells of the pond were broken down by the new ones and left a hull with three or "
+      "four coats, the two of the cell itself, and the thin last coat from the wall of the host.";
+  EXPECT_THAT(SplitStatements(things), ElementsAre(things));
+}
+
 TEST(SplitStatements, AListIsNotCut) {
   std::string list = "Marta Vessling built the ferry Hollin Quay of oak";
   for (int i = 0; i < 10; ++i) list += ", and of pine from Lake Tammer";

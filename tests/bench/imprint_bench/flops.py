@@ -14,11 +14,12 @@ def first_layer(layers: int, upper_blocks: float) -> int:
 
 
 def training_flops(
-    config: dict[str, Any], rank: int, lowest: int, tokens: int, target_tokens: int
+    config: dict[str, Any], rank: int, lowest: int, tokens: int, target_tokens: int, passes: int
 ) -> float:
-    """Forward through all blocks; back with respect to inputs through those from `lowest` on,
-    whose adapters are also computed with and differentiated; and the output head's two for each
-    target token. `config` is a Hugging Face config.json."""
+    """Forward and, with respect to inputs, back through the blocks from `lowest` on, whose
+    adapters are also computed with and differentiated; forward through those below, which stay as
+    they are, in one pass of so many; and the output head's two for each target token. `config` is
+    a Hugging Face config.json."""
     width = config["hidden_size"]
     head = config.get("head_dim") or width // config["num_attention_heads"]
     q, kv = config["num_attention_heads"] * head, config["num_key_value_heads"] * head
@@ -26,5 +27,5 @@ def training_flops(
     block = width * (2 * q + 2 * kv + 3 * wide)
     pairs = rank * (2 * (width + q) + 2 * (width + kv) + 3 * (width + wide))
     changed = layers - lowest
-    per_token = 2 * block * layers + changed * (2 * block + 6 * pairs)
+    per_token = 2 * block * lowest / passes + changed * (4 * block + 6 * pairs)
     return float(tokens * per_token + 4 * target_tokens * config["vocab_size"] * width)

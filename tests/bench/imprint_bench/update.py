@@ -299,7 +299,12 @@ def _share(
     # Retention tokens pass the head as well; the packed ones are known only together.
     kept = max(target_tokens * _SAME["update__retention_share"], 0)
     wanted = flops.training_flops(
-        config, _SAME["update__rank"], lowest, done["tokens"], int(target_tokens + kept)
+        config,
+        _SAME["update__rank"],
+        lowest,
+        done["tokens"],
+        int(target_tokens + kept),
+        _SAME["update__epochs"],
     )
     limit = limits.get(str(threads), limits["2"])["bf16_gflops"] if limits else None
     return ratio(wanted / done["seconds"] / 1e9, limit)
