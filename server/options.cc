@@ -282,7 +282,7 @@ void AddUpdateFlags(CLI::App* app, ServerOptions* options) {
              "share of the model's blocks that are changed, from the last one down");
   update.Add(
       "--update.learning_rate", options->distiller.learning_rate, 1e-9, 1,
-      "highest learning rate, of steps of 256 tokens: it grows with the root of their number");
+      "highest learning rate of a step of 256 tokens; one of 512 or more takes 1.41 times it");
   update.Add("--update.continue_rate", options->distiller.continue_rate, 1e-3, 1,
              "share of it for a job that goes on from what was learned before");
   update.Add("--update.batch_tokens", options->distiller.batch_tokens, 1, kMaxInt,

@@ -226,7 +226,8 @@ std::vector<std::string> SplitStatements(absl::string_view sentence) {
     const bool hangs =
         !pieces.empty() &&
         (CountWords(piece) < kLeastWords || CountWords(pieces.back()) < kLeastWords ||
-         EndsWithinBrackets(sentence.substr(0, begin)) || BeginsWithPronoun(own) || !IsClause(own));
+         EndsWithinBrackets(sentence.substr(0, begin)) || BeginsWithPronoun(own) ||
+         !IsClause(own) || !IsClause(pieces.back()));
     if (hangs) {
       pieces.back() = Joined({pieces.back(), piece});
     } else {

@@ -71,17 +71,19 @@ const WordSet& OtherOpeners() {
   return *words;
 }
 
+// Those that are no auxiliaries and do not end in "ed".
 const WordSet& IrregularPasts() {
   static const auto* words = new WordSet{
-      "arose",  "ate",   "became", "began",  "bore",   "bought",  "broke",  "brought", "built",
-      "came",   "chose", "cut",    "dealt",  "drank",  "drew",    "drove",  "fell",    "felt",
-      "fled",   "flew",  "fought", "found",  "gave",   "got",     "grew",   "held",    "kept",
-      "knew",   "laid",  "lay",    "led",    "left",   "let",     "lit",    "lost",    "made",
-      "meant",  "met",   "paid",   "put",    "ran",    "rang",    "read",   "rode",    "rose",
-      "said",   "sang",  "sank",   "sat",    "saw",    "sent",    "set",    "shook",   "shot",
-      "showed", "slept", "sold",   "sought", "spent",  "spoke",   "spread", "stole",   "stood",
-      "struck", "swam",  "swept",  "swore",  "taught", "thought", "threw",  "told",    "took",
-      "went",   "woke",  "won",    "wore",   "wrote"};
+      "arose", "ate",    "beat",       "blew",      "bore",     "bought", "broke",   "brought",
+      "built", "caught", "chose",      "cost",      "cut",      "dealt",  "drank",   "drew",
+      "drove", "fed",    "fell",       "felt",      "fled",     "flew",   "fought",  "found",
+      "froze", "got",    "grew",       "hid",       "hit",      "hung",   "kept",    "knew",
+      "laid",  "lay",    "led",        "left",      "let",      "lit",    "lost",    "meant",
+      "met",   "paid",   "put",        "ran",       "rang",     "read",   "rode",    "rose",
+      "said",  "sang",   "sank",       "sat",       "saw",      "sent",   "set",     "shook",
+      "shot",  "slept",  "sold",       "sought",    "spent",    "spoke",  "spread",  "stole",
+      "stood", "struck", "swam",       "swept",     "swore",    "taught", "thought", "threw",
+      "told",  "tore",   "understood", "underwent", "withdrew", "woke",   "wore"};
   return *words;
 }
 
@@ -171,11 +173,12 @@ bool ReadsAsVerb(const std::vector<Word>& words, size_t i) {
 
 bool IsClause(absl::string_view text) {
   const std::vector<Word> words = WordsOf(text);
-  if (words.empty() || absl::EndsWith(words[0].text, "ed") ||
-      absl::EndsWith(words[0].text, "ing")) {
-    return false;
-  }
+  if (words.empty()) return false;
+  const absl::string_view first = words[0].text;
+  const bool is_participle = absl::EndsWith(first, "ed") || absl::EndsWith(first, "ing");
+  if (is_participle && !IsCapitalised(first)) return false;
   for (size_t i = 1; i < words.size(); ++i) {
+    if (IsCapitalised(words[i].text)) continue;
     if (ReadsAsVerb(words, i) || IrregularPasts().contains(words[i].text)) return true;
   }
   return false;

@@ -1,7 +1,7 @@
 // Copyright 2026 The Imprint Authors
 // SPDX-License-Identifier: Apache-2.0
 
-// The network as a function over packed batches: no padding exists. A batch is one
+// The network as a function over packed batches: it needs no padding. A batch is one
 // long row of tokens, cut into segments; each segment attends to itself, to the keys
 // and values in its cache, and to the segments that it names as prefix. So one form
 // serves prefill, decode, scoring of many answers after one prompt, and training.

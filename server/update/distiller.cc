@@ -38,6 +38,10 @@ using Sentences = std::vector<TrainingSentence>;
 // that ends early would else have been spent for nothing.
 constexpr double kFinalLearningRate = 0.1;
 
+// A step of so many times the least tokens has the highest rate: how it goes on from there was not
+// measured.
+constexpr double kMostRateGrowth = 2;
+
 // Answers of one round have seeds of their own, one after another.
 constexpr uint64_t kRoundSeeds = uint64_t{1} << 32;
 
@@ -117,7 +121,7 @@ class Training {
  public:
   Training(const DistillerOptions& options, const model::Weights& base, engine::ComputeShare* share,
            const UsedDirections* used, model::Adapter adapter, const DistillInput& input,
-           Material material, double highest_rate, int least_retention,
+           Material material, double highest_rate, int least_retention, int64_t frozen_bytes,
            const std::function<bool()>& cancelled)
       : options_(options),
         highest_rate_(highest_rate),
@@ -127,7 +131,7 @@ class Training {
         used_(used),
         along_(used == nullptr ? MapTensors() : used->Along(adapter)),
         adapter_(SetRequiresGrad(std::move(adapter), true)),
-        frozen_(base, adapter_.first_layer, options.frozen_bytes),
+        frozen_(base, adapter_.first_layer, frozen_bytes),
         optimizer_(
             {.beta1 = options.beta1, .beta2 = options.beta2, .weight_decay = options.weight_decay},
             adapter_.Parameters()),
@@ -255,7 +259,10 @@ class Training {
       }
     }
     const int64_t least = std::min(options_.min_batch_tokens, options_.batch_tokens);
-    return std::clamp<int64_t>(tokens / options_.small_job_steps, least, options_.batch_tokens);
+    const int steps =
+        std::max(options_.small_job_steps,
+                 (options_.min_steps + options_.max_epochs - 1) / options_.max_epochs);
+    return std::clamp<int64_t>(tokens / steps, least, options_.batch_tokens);
   }
 
   // As many texts as make `retention_share` tokens for each target token of the epoch, and
@@ -282,8 +289,9 @@ class Training {
     const double cosine = 0.5 * (1 + std::cos(std::numbers::pi * done));
     const double decayed = kFinalLearningRate + (1 - kFinalLearningRate) * cosine;
     const double warm = (progress_.step + 1) / static_cast<double>(options_.warmup_steps + 1);
-    const double growth = std::sqrt(std::max<double>(batch_tokens, options_.min_batch_tokens) /
-                                    options_.min_batch_tokens);
+    const double ratio =
+        static_cast<double>(batch_tokens) / static_cast<double>(options_.min_batch_tokens);
+    const double growth = std::sqrt(std::clamp(ratio, 1.0, kMostRateGrowth));
     return highest_rate_ * growth * std::min(warm, 1.0) * decayed;
   }
 
@@ -294,8 +302,9 @@ class Training {
     const SentenceList retention_sentences = Pick(retention_, retention);
     const TokenWeights weights(target_sentences, retention_sentences, options_.retention_weight,
                                options_.focus);
-    const StepGradient computed = ComputeStepGradient(
-        base_, adapter_, target_sentences, retention_sentences, weights, &frozen_, share_);
+    const StepGradient computed =
+        ComputeStepGradient(base_, adapter_, target_sentences, retention_sentences, weights,
+                            frozen_.layers() > 0 ? &frozen_ : nullptr, share_);
     const int step = progress_.step + 1;
     if (!std::isfinite(computed.loss)) {
       return absl::InternalError(absl::StrCat("loss of step ", step, " is not finite"));
@@ -386,11 +395,9 @@ absl::StatusOr<DistillResult> Distiller::Train(
 
   // One sentence may be longer than a step was meant to be.
   size_t longest = static_cast<size_t>(options_.batch_tokens), longest_prompt = 0;
-  int64_t all_tokens = 0;
   for (const Sentences* sentences : {&material.targets, &material.retention}) {
     for (const TrainingSentence& sentence : *sentences) {
       longest = std::max(longest, sentence.item.prompt.size() + sentence.item.target.size());
-      all_tokens += static_cast<int64_t>(sentence.item.prompt.size() + sentence.item.target.size());
       longest_prompt = std::max(longest_prompt, sentence.item.prompt.size());
       // What the student says may be longer than what was written.
       const auto answer = static_cast<size_t>(options_.student_answers.max_answer_tokens);
@@ -403,7 +410,8 @@ absl::StatusOr<DistillResult> Distiller::Train(
       start == nullptr ? FirstLayer(options_, base_->config) : start->first_layer;
   const int64_t parts = StepParts(options_.batch_tokens, base_->placement.device);
   // A prompt that sentences share is computed in each part.
-  const int64_t again = (parts - 1) * static_cast<int64_t>(longest_prompt);
+  const int64_t again =
+      (parts - 1) * static_cast<int64_t>(longest_prompt) + parts * (kPaddedMultiple - 1);
   const bool asks = OnPolicyShare(options_, input) > 0;
   const int64_t caches = asks ? StudentCacheBytes(*base_, static_cast<int64_t>(longest_prompt),
                                                   options_.student_answers.max_answer_tokens)
@@ -413,14 +421,10 @@ absl::StatusOr<DistillResult> Distiller::Train(
   const UsedDirections::Bytes directions =
       protects ? UsedDirections::MostBytes(base_->config, first_layer, options_.protected_share)
                : UsedDirections::Bytes();
-  const int64_t frozen =
-      first_layer == 0
-          ? 0
-          : std::min(options_.frozen_bytes, FrozenStates::BytesOf(base_->config, all_tokens));
   const auto estimate_for = [&](int64_t tokens) {
     const TrainingMemory training = EstimateTrainingMemory(base_->config, base_->placement, rank,
                                                            tokens + again, first_layer, parts);
-    return std::max(training.total() + caches + frozen, directions.measuring) + directions.held;
+    return std::max(training.total() + caches, directions.measuring) + directions.held;
   };
   const int64_t estimate = estimate_for(batch_tokens);
   const char* const way_out =
@@ -435,6 +439,11 @@ absl::StatusOr<DistillResult> Distiller::Train(
     const bool any_step = estimate_for(options_.batch_tokens) > options_.max_bytes;
     return any_step ? absl::FailedPreconditionError(message)
                     : absl::ResourceExhaustedError(message);
+  }
+  // No job is refused for what is held to save time.
+  int64_t frozen_bytes = options_.frozen_bytes;
+  if (options_.max_bytes > 0) {
+    frozen_bytes = std::min(frozen_bytes, options_.max_bytes - estimate);
   }
   if (start != nullptr) SayWhatIsKept(*start, options_, FirstLayer(options_, base_->config));
   absl::StatusOr<DistillResult> result = absl::InternalError("training did not run");
@@ -454,7 +463,7 @@ absl::StatusOr<DistillResult> Distiller::Train(
     const double rate = options_.learning_rate * (start == nullptr ? 1 : options_.continue_rate);
     const int least_retention = start == nullptr ? 0 : options_.min_retention_tokens;
     result = Training(options_, *base_, share_, used->get(), std::move(adapter), input,
-                      std::move(material), rate, least_retention, cancelled)
+                      std::move(material), rate, least_retention, frozen_bytes, cancelled)
                  .Run(progress);
   });
   if (absl::IsResourceExhausted(guarded)) {

@@ -38,8 +38,8 @@ struct DistillerOptions {
   // the lower ones as they are, as much is learned, faster, and less of the model's own text
   // moves (README.md).
   double upper_blocks = 0.67;
-  // The highest of a step of `min_batch_tokens` (--update.learning_rate); it grows with the root of
-  // a step's tokens.
+  // The highest of a step of `min_batch_tokens` (--update.learning_rate); that of a larger one is
+  // higher by the root of the ratio, up to twice as many tokens.
   double learning_rate = 1e-3;
   // Share of it that a job takes which goes on from a learned adapter (--update.continue_rate):
   // so one fact after another does not add up to drift.
@@ -53,8 +53,8 @@ struct DistillerOptions {
   int batch_tokens = 512;
   // A small job takes smaller steps, down to this, for the sake of more of them.
   int min_batch_tokens = 256;
-  // Steps of one pass that a small job is cut into.
-  int small_job_steps = 23;
+  // Steps of one pass that a small job is cut into at least; more where min_steps needs them.
+  int small_job_steps = 8;
   // Share of the directions of each map's input, those that retention text uses most, along which
   // the adapter stays as it is (--update.protected_share); 0: it may change along all. Not with
   // Objective::kNextToken.
@@ -97,7 +97,7 @@ struct DistillerOptions {
   double learned_kl = 0.05;
   uint64_t seed = 1;
   // What the blocks that stay as they are make of the sentences is held between the passes, up to
-  // this; the rest is computed in each step (--update.frozen_bytes).
+  // this and what max_bytes leaves; the rest is computed in each step (--update.frozen_bytes).
   int64_t frozen_bytes = int64_t{256} << 20;
   // Refused beforehand when the estimate is above it
   // (--update.max_bytes); 0: no limit.

@@ -19,21 +19,19 @@ namespace {
 // wait for them.
 constexpr int64_t kPassTokens = 512;
 
-// Calls `visit(segment, position, length)` for the item's segment and its prefixes, the first one
-// first: so many of the item's tokens from `position` on are those at the segment's beginning.
+// Calls `visit(run, position)` for the item's segment and its prefixes, the first one first:
+// the tokens of the batch `run` are the item's from `position` on.
 template <typename Visit>
-void VisitSegments(const PackedBatch& packed, size_t item, int64_t tokens, const Visit& visit) {
-  std::vector<size_t> chain;
-  for (int i = packed.item_segments[item]; i >= 0;) {
-    chain.push_back(static_cast<size_t>(i));
-    i = packed.segments[chain.back()].prefix;
+void VisitRuns(const PackedBatch& packed, size_t item, int64_t tokens, const Visit& visit) {
+  std::vector<model::Segment> chain;
+  for (int i = packed.item_segments[item]; i >= 0; i = chain.back().prefix) {
+    chain.push_back(packed.segments[static_cast<size_t>(i)]);
   }
   int64_t position = 0;
-  for (auto segment = chain.rbegin(); segment != chain.rend(); ++segment) {
-    // A segment that is padded has more.
-    const int64_t length = std::min(packed.segments[*segment].length, tokens - position);
-    visit(*segment, position, length);
-    position += length;
+  for (auto run = chain.rbegin(); run != chain.rend(); ++run) {
+    run->length = std::min(run->length, tokens - position);  // without padding
+    visit(*run, position);
+    position += run->length;
   }
 }
 
@@ -68,7 +66,14 @@ absl::Status FrozenStates::Prepare(const std::vector<PackItem>& items, engine::C
     }
     if (pass.empty() || (tokens < kPassTokens && i + 1 < items.size())) continue;
     if (cancelled && cancelled()) return absl::CancelledError("training was cancelled");
-    ComputePass(pass, share);
+    const engine::TrainingTurn turn(share);
+    model::LayerHook yield;
+    if (share != nullptr) yield = [share] { share->Yield(); };
+    const std::vector<at::Tensor> computed = Compute(pass, yield);
+    for (size_t j = 0; j < pass.size(); ++j) {
+      bytes_ += static_cast<int64_t>(computed[j].nbytes());
+      states_.emplace(KeyOf(pass[j]), computed[j]);
+    }
     pass.clear();
     tokens = 0;
   }
@@ -85,51 +90,51 @@ void FrozenStates::KeepOnly(const std::vector<PackItem>& items) {
   });
 }
 
-void FrozenStates::ComputePass(const std::vector<PackItem>& items, engine::ComputeShare* share) {
-  const engine::TrainingTurn turn(share);
+std::vector<at::Tensor> FrozenStates::Compute(const std::vector<PackItem>& items,
+                                              const model::LayerHook& layer_hook) const {
   const at::NoGradGuard no_grad;
-  const PackedBatch packed = Pack(items);
-  model::LayerHook yield;
-  if (share != nullptr) yield = [share] { share->Yield(); };
+  PackedBatch packed = Pack(items);
+  PadForDevice(base_.placement.device, packed);
   const at::Tensor states =
-      model::Network::LowerStates(base_, packed.tokens, packed.segments, layers_, yield);
+      model::Network::LowerStates(base_, packed.tokens, packed.segments, layers_, layer_hook);
+  std::vector<at::Tensor> computed;
   for (size_t i = 0; i < items.size(); ++i) {
-    Key key = KeyOf(items[i]);
-    const auto tokens = static_cast<int64_t>(key.size());
-    const at::Tensor own = at::empty({tokens, states.size(1)}, states.options());
-    VisitSegments(packed, i, tokens, [&](size_t segment, int64_t position, int64_t length) {
-      const int64_t begin = packed.segments[segment].begin;
-      own.narrow(0, position, length).copy_(states.narrow(0, begin, length));
+    const auto tokens = static_cast<int64_t>(KeyOf(items[i]).size());
+    computed.push_back(at::empty({tokens, states.size(1)}, states.options()));
+    VisitRuns(packed, i, tokens, [&](const model::Segment& run, int64_t position) {
+      computed[i].narrow(0, position, run.length).copy_(states.narrow(0, run.begin, run.length));
     });
-    bytes_ += static_cast<int64_t>(own.nbytes());
-    states_.emplace(std::move(key), own);
   }
+  return computed;
 }
 
 at::Tensor FrozenStates::Of(const std::vector<PackItem>& items, const PackedBatch& packed,
                             const model::LayerHook& layer_hook) const {
   const at::NoGradGuard no_grad;
-  std::vector<const at::Tensor*> held;
-  for (const PackItem& item : items) {
-    const auto found = states_.find(KeyOf(item));
-    if (found == states_.end()) {
-      return model::Network::LowerStates(base_, packed.tokens, packed.segments, layers_,
-                                         layer_hook);
-    }
-    held.push_back(&found->second);
-  }
-  const at::Tensor states =
-      at::empty({static_cast<int64_t>(packed.tokens.size()), base_.config.hidden_size},
-                held.front()->options());
-  std::vector<bool> is_filled(packed.segments.size(), false);
+  std::vector<at::Tensor> of_items(items.size());
+  std::vector<PackItem> missing;
+  std::vector<size_t> places;
   for (size_t i = 0; i < items.size(); ++i) {
-    const int64_t tokens = held[i]->size(0);
-    VisitSegments(packed, i, tokens, [&](size_t segment, int64_t position, int64_t length) {
-      if (is_filled[segment]) return;  // by another item that has the same prefix
-      is_filled[segment] = true;
-      const model::Segment& run = packed.segments[segment];
-      states.narrow(0, run.begin, length).copy_(held[i]->narrow(0, position, length));
-      if (length < run.length) states.narrow(0, run.begin + length, run.length - length).zero_();
+    const auto held = states_.find(KeyOf(items[i]));
+    if (held != states_.end()) {
+      of_items[i] = held->second;
+    } else {
+      missing.push_back(items[i]);
+      places.push_back(i);
+    }
+  }
+  if (!missing.empty()) {
+    const std::vector<at::Tensor> computed = Compute(missing, layer_hook);
+    for (size_t i = 0; i < places.size(); ++i) of_items[places[i]] = computed[i];
+  }
+
+  const at::Tensor states =
+      at::zeros({static_cast<int64_t>(packed.tokens.size()), base_.config.hidden_size},
+                of_items.front().options());
+  for (size_t i = 0; i < items.size(); ++i) {
+    // A prefix that several items have is the same of each.
+    VisitRuns(packed, i, of_items[i].size(0), [&](const model::Segment& run, int64_t position) {
+      states.narrow(0, run.begin, run.length).copy_(of_items[i].narrow(0, position, run.length));
     });
   }
   return states;

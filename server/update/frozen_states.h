@@ -43,8 +43,8 @@ class FrozenStates {
   // Drops what is of none of `items`.
   void KeepOnly(const std::vector<PackItem>& items);
 
-  // The states [packed tokens, hidden] that go into block `layers()`: `packed` is Pack(items). A
-  // copy. Computed here where one of the items is not held.
+  // The states [packed tokens, hidden] that go into block `layers()`: `packed` is Pack(items),
+  // padded or not. A copy; what is not held is computed here.
   at::Tensor Of(const std::vector<PackItem>& items, const PackedBatch& packed,
                 const model::LayerHook& layer_hook) const;
 
@@ -52,7 +52,9 @@ class FrozenStates {
   using Key = std::vector<int32_t>;  // the tokens that are computed of an item
 
   static Key KeyOf(const PackItem& item);
-  void ComputePass(const std::vector<PackItem>& items, engine::ComputeShare* share);
+  // Of each item, [tokens, hidden].
+  std::vector<at::Tensor> Compute(const std::vector<PackItem>& items,
+                                  const model::LayerHook& layer_hook) const;
 
   const model::Weights& base_;
   const int64_t layers_;

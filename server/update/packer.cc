@@ -140,12 +140,26 @@ int64_t PackedTokens(const std::vector<PackItem>& targets, const std::vector<Pac
 PackedBatch Pack(const std::vector<PackItem>& items) { return TreePacker(items).Run(); }
 
 void PadTokens(int64_t multiple, PackedBatch& batch) {
-  if (batch.segments.empty()) return;
-  // The last segment is an item's own: none comes after its tokens.
-  while (static_cast<int64_t>(batch.tokens.size()) % multiple != 0) {
-    batch.tokens.push_back(batch.tokens.back());
-    ++batch.segments.back().length;
+  const auto tokens = static_cast<int64_t>(batch.tokens.size());
+  const int64_t missing = (multiple - tokens % multiple) % multiple;
+  if (tokens == 0 || missing == 0) return;
+  std::vector<int64_t> ends;  // of the sequence up to each segment's end
+  for (const model::Segment& segment : batch.segments) {
+    const int64_t before = segment.prefix < 0 ? 0 : ends[static_cast<size_t>(segment.prefix)];
+    ends.push_back(before + segment.length);
   }
+  // The last segment is an item's own: none comes after its tokens.
+  if (ends.back() + missing <= *std::max_element(ends.begin(), ends.end())) {
+    batch.segments.back().length += missing;
+  } else {
+    batch.segments.push_back({.begin = tokens, .length = missing});
+  }
+  batch.tokens.resize(static_cast<size_t>(tokens + missing), batch.tokens.back());
+  batch.padding += missing;
+}
+
+void PadForDevice(at::Device device, PackedBatch& batch) {
+  if (device.is_cpu()) PadTokens(kPaddedMultiple, batch);
 }
 
 std::vector<BatchPlan> PlanBatches(const std::vector<PackItem>& targets,

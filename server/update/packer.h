@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "absl/types/span.h"
+#include "c10/core/Device.h"
 #include "server/model/network.h"
 
 namespace imprint::update {
@@ -30,20 +31,28 @@ struct PackedBatch {
   std::vector<int64_t> target_rows;
   // The segment in which each item ends; its prefixes hold what comes before.
   std::vector<int> item_segments;
+  // Of `tokens`, so many at the end are padding.
+  int64_t padding = 0;
 };
 
 // A shared prefix shorter than this is computed again rather than made a segment of its
 // own, which has a cost too.
 inline constexpr int64_t kMinSharedPrefix = 8;
 
+// Tokens of a batch that is computed on a CPU are a multiple of this.
+inline constexpr int64_t kPaddedMultiple = 16;
+
 // Prompts and targets, less each last target token, which predicts nothing. Prefixes are
 // shared among the prompts, each less its last token: that one predicts, and belongs to
 // its own item's segment.
 PackedBatch Pack(const std::vector<PackItem>& items);
 
-// Appends tokens that nothing depends on to the last segment, until the batch has a multiple of
-// `multiple` of them. Libraries that generate code for each shape of a product then meet few.
+// Appends tokens that nothing depends on until the batch has a multiple of `multiple` of them:
+// libraries that generate code for each shape of a product then meet few. They lengthen the last
+// segment, or are one of their own where a sequence would become longer than any is.
 void PadTokens(int64_t multiple, PackedBatch& batch);
+// As PadTokens for what computes on `device`: on a CPU oneDNN generates such code.
+void PadForDevice(at::Device device, PackedBatch& batch);
 
 // What one step, or a part of it, trains on: indices into the lists given.
 struct BatchPlan {

@@ -34,6 +34,7 @@ at::Tensor ForwardOf(const model::Weights& base, const SentenceList& targets,
   if (frozen == nullptr) {
     return model::Network::Forward(base, packed.tokens, packed.segments, forward);
   }
+  TORCH_CHECK(frozen->layers() <= forward.adapter->first_layer, "trained blocks are not frozen");
   std::vector<PackItem> items = ItemsOf(targets);
   for (const PackItem& item : ItemsOf(retention)) items.push_back(item);
   return model::Network::ForwardFrom(base, frozen->layers(),
@@ -57,7 +58,7 @@ StepGradient ComputePart(const model::Weights& base, const model::Adapter& adapt
 
   StepGradient part;
   part.loss = loss.sum;
-  part.tokens = static_cast<int64_t>(batch.packed.tokens.size());
+  part.tokens = static_cast<int64_t>(batch.packed.tokens.size()) - batch.packed.padding;
   int64_t row = 0;
   for (size_t i = 0; i < batch.tokens.size(); ++i) {
     std::vector<double>& kl = i < targets.size() ? part.target_kl : part.retention_kl;

@@ -31,9 +31,11 @@ constexpr size_t kWrittenAtOnce = 32;
 // Fewer only to give this many threads something to do, and not fewer than a few each.
 constexpr size_t kWritingThreads = 4;
 constexpr size_t kLeastWrittenAtOnce = 8;
-// Prompts and answers that are judged in one pass, in tokens; of a long context twice as many as it
-// has. Their hidden states, and not their logits, are in memory together.
+// Prompts and answers that are judged in one pass after the first, in tokens: as many as the first
+// has with its context, between these. Their hidden states, and not their logits, are in memory
+// together.
 constexpr size_t kJudgedTokens = 512;
+constexpr size_t kMostJudgedTokens = 2048;
 // Rows of logits that a thread has in memory at once, as in the loss.
 constexpr int64_t kLogitRows = 64;
 
@@ -185,7 +187,7 @@ std::vector<std::pair<size_t, size_t>> RunsOf(const std::vector<PackItem>& items
       runs.emplace_back(i, i);
       tokens = 0;
       own = item.prompt.size() + item.target.size();
-      most = std::max(kJudgedTokens, 2 * own);
+      most = own + std::clamp(own, kJudgedTokens, kMostJudgedTokens);
     }
     tokens += own;
     runs.back().second = i + 1;

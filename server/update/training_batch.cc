@@ -37,9 +37,6 @@ PackItem ItemOf(const store::TargetRecord& record) {
 // one surprise must not outweigh a sentence.
 constexpr float kMostSaid = 4;
 
-// Of a batch on a CPU, where oneDNN generates code for each number of tokens that it meets.
-constexpr int64_t kTokensMultiple = 16;
-
 double Said(const TrainingSentence& sentence, size_t token) {
   return sentence.base_kl.empty() ? 0 : std::min(sentence.base_kl[token], kMostSaid);
 }
@@ -143,7 +140,7 @@ TrainingBatch MakeTrainingBatch(const SentenceList& targets, const SentenceList&
     tokens += batch.tokens.back();
   }
   batch.packed = Pack(ItemsOf(sentences));
-  if (device.is_cpu()) PadTokens(kTokensMultiple, batch.packed);
+  PadForDevice(device, batch.packed);
 
   const at::TensorOptions on_cpu = at::TensorOptions().device(at::kCPU);
   const at::Tensor weight_T = at::empty({tokens}, on_cpu.dtype(at::kFloat));

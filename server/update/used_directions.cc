@@ -12,6 +12,7 @@
 
 #include "common/status_macros.h"
 #include "server/model/network.h"
+#include "server/update/sample.h"
 
 namespace imprint::update {
 namespace {
@@ -19,9 +20,10 @@ namespace {
 using model::Linear;
 
 constexpr size_t kPassTokens = 1024;
-// Of many texts as many are read, evenly spread, as have about so many tokens: several times the
-// directions of the widest input, and they hold nearly what those of all texts do.
+// Of many texts as many are read as have so many tokens, or so many for each direction of the
+// widest input.
 constexpr size_t kReadTokens = 4096;
+constexpr size_t kReadForEachDirection = 8;
 // Second moments in memory at once: those of further blocks take passes of their own.
 constexpr int64_t kMomentBytes = int64_t{512} << 20;
 // Of the subspace iteration: the directions then hold what the exact ones do but for some
@@ -44,13 +46,27 @@ int64_t Count(double share, int64_t width) {
   return static_cast<int64_t>(std::round(share * static_cast<double>(width)));
 }
 
-std::vector<PackItem> TextsToRead(const std::vector<PackItem>& texts) {
-  size_t tokens = 0;
-  for (const PackItem& text : texts) tokens += text.prompt.size() + text.target.size();
-  const size_t stride = std::max<size_t>(1, tokens / kReadTokens);
+// In an order drawn by lot: texts of one kind may come at every second place.
+std::vector<PackItem> TextsToRead(const std::vector<PackItem>& texts, int64_t most_directions) {
+  const size_t enough =
+      std::max(kReadTokens, kReadForEachDirection * static_cast<size_t>(most_directions));
   std::vector<PackItem> read;
-  for (size_t i = 0; i < texts.size(); i += stride) read.push_back(texts[i]);
+  size_t tokens = 0;
+  for (const PackItem& text : Sample(texts, texts.size(), /*seed=*/1)) {
+    if (tokens >= enough) break;
+    tokens += text.prompt.size() + text.target.size();
+    read.push_back(text);
+  }
   return read;
+}
+
+// Of any map's input.
+int64_t MostDirections(const model::ModelConfig& config, double share) {
+  int64_t most = 0;
+  for (const Input& input : kInputs) {
+    most = std::max(most, Count(share, Width(config, input.first)));
+  }
+  return most;
 }
 
 // Of the second moments of one block.
@@ -82,7 +98,7 @@ absl::StatusOr<std::shared_ptr<const UsedDirections>> UsedDirections::Measure(
     const model::Weights& base, const std::vector<PackItem>& all_texts, int64_t first_layer,
     double share, engine::ComputeShare* compute, const std::function<bool()>& cancelled) {
   const at::NoGradGuard no_grad;
-  const std::vector<PackItem> texts = TextsToRead(all_texts);
+  const std::vector<PackItem> texts = TextsToRead(all_texts, MostDirections(base.config, share));
   const int64_t layers = base.config.layers;
   MapTensors columns(static_cast<size_t>(layers));
   for (int64_t begin = first_layer; begin < layers; begin += BlocksAtOnce(base.config)) {

@@ -105,6 +105,24 @@ TEST(SplitStatements, IsNotCutBeforeWhatSaysNothingByItself) {
       "The old cells of the pond were broken down by the new ones and left a hull with three or "
       "four coats, the two of the cell itself, and the thin last coat from the wall of the host.";
   EXPECT_THAT(SplitStatements(things), ElementsAre(things));
+  const std::string names =
+      "The storm of that year broke the masts of nearly all the ships in the old harbour, and the "
+      "whole northern coast of the United Provinces and Tammer with many of its mills.";
+  EXPECT_THAT(SplitStatements(names), ElementsAre(names));
+  const std::string first =
+      "After the long winter and the poor harvest of all the villages in the upper valley, while "
+      "the mills stood still for want of water and of hands, the first of them left.";
+  EXPECT_THAT(SplitStatements(first), ElementsAre(first));
+}
+
+TEST(SplitStatements, IsCutBeforeANameThatLooksLikeAParticiple) {
+  EXPECT_THAT(SplitStatements("The council of the old harbour town paid for the bridge out of its "
+                              "own purse in that year, and Fleming Harbours built the ferry of oak "
+                              "for the people of the lower valley."),
+              ElementsAre("The council of the old harbour town paid for the bridge out of its own "
+                          "purse in that year.",
+                          "Fleming Harbours built the ferry of oak for the people of the lower "
+                          "valley."));
 }
 
 TEST(SplitStatements, AListIsNotCut) {

@@ -19,6 +19,7 @@
 #include "server/model/network.h"
 #include "server/model/weights.h"
 #include "server/store/teacher_codec.h"
+#include "server/update/frozen_states.h"
 #include "server/update/training_memory.h"
 #include "server/update/used_directions.h"
 #include "tests/testing/status_matchers.h"
@@ -218,6 +219,26 @@ TEST_F(DistillerTest, LowerBlocksStayAsTheyAre) {
   const auto last = Train(Input());
   ASSERT_TRUE(last.ok()) << last.status();
   EXPECT_EQ(last->adapter->first_layer, layers - 1) << "at least one block is";
+}
+
+// What they make of a sentence is held from one pass to the next, for some or all sentences or
+// none.
+TEST_F(DistillerTest, FrozenBlocksTeachTheSameHeldOrNot) {
+  options_.max_epochs = 5;
+  options_.upper_blocks = 0.5;
+  const int64_t some = FrozenStates::BytesOf(Base()->config, 60);
+  std::vector<DistillResult> results;
+  for (const int64_t bytes : {options_.frozen_bytes, options_.frozen_bytes, some, int64_t{0}}) {
+    options_.frozen_bytes = bytes;
+    const auto result = Train(Input());
+    ASSERT_TRUE(result.ok()) << result.status();
+    results.push_back(*result);
+  }
+  EXPECT_TRUE(SameBytes(*results[0].adapter, *results[1].adapter));
+  for (const DistillResult& result : results) {
+    EXPECT_EQ(result.last.step, results[0].last.step);
+    EXPECT_NEAR(result.last.loss, results[0].last.loss, 0.02 * results[0].last.loss);
+  }
 }
 
 TEST_F(DistillerTest, NothingChangesAlongWhatRetentionTextUses) {
@@ -534,7 +555,7 @@ TEST_F(DistillerTest, SentenceLongerThanAStepIsTrained) {
   options_.learned_kl = 0.5;
   const auto result = Train({Pointers(targets_), {}, {}});
   ASSERT_TRUE(result.ok()) << result.status();
-  EXPECT_EQ(progress_.front().tokens, 192);  // 150 + 40 - 1, padded
+  EXPECT_EQ(progress_.front().tokens, 189);
 }
 
 class DistillerThreadsTest : public DistillerTest, public ::testing::WithParamInterface<int> {
@@ -577,11 +598,17 @@ TEST_F(DistillerTest, TooMuchMemoryIsRefusedBeforehand) {
 TEST_F(DistillerTest, SentenceThatIsTooLongForTheMemoryIsToBlameItself) {
   const model::ModelConfig& config = Base()->config;
   const auto needs = [&](int64_t tokens) {
-    return EstimateTrainingMemory(config, Base()->placement, options_.rank, tokens).total();
+    return EstimateTrainingMemory(config, Base()->placement, options_.rank,
+                                  tokens + kPaddedMultiple - 1)
+        .total();
   };
   options_.protected_share = 0;  // takes memory of its own
   options_.max_bytes = needs(options_.batch_tokens);
   IMPRINT_EXPECT_OK(Train(Input()));
+  // What is held of frozen blocks has no room then, and no job fails for it.
+  options_.upper_blocks = 0.5;
+  IMPRINT_EXPECT_OK(Train(Input()));
+  options_.upper_blocks = 1;
   const store::TargetRecord long_one = SureTarget(Tokens(1, 300), Tokens(2, 40));
 
   const auto result = Train({{&long_one}, {}, {}});

@@ -7,8 +7,11 @@
 #include <gtest/gtest.h>
 
 #include <cstdint>
+#include <memory>
 #include <vector>
 
+#include "absl/status/status.h"
+#include "server/model/device.h"
 #include "server/model/network.h"
 #include "server/update/step_gradient.h"
 #include "tests/testing/test_device.h"
@@ -44,8 +47,7 @@ class FrozenStatesTest : public ::testing::Test {
 TEST_F(FrozenStatesTest, ForwardFromThemIsTheWholeForwardPass) {
   const PackedBatch packed = Pack(Items());
   const at::Tensor whole = model::Network::Forward(*base_, packed.tokens, packed.segments);
-  const at::Tensor from =
-      model::Network::ForwardFrom(*base_, 1, Computed(packed), packed.segments);
+  const at::Tensor from = model::Network::ForwardFrom(*base_, 1, Computed(packed), packed.segments);
   EXPECT_TRUE(at::equal(from, whole));
 }
 
@@ -74,7 +76,7 @@ TEST_F(FrozenStatesTest, WhatThereIsNoRoomForIsComputed) {
   EXPECT_EQ(states.bytes(), FrozenStates::BytesOf(base_->config, 25));
 
   const PackedBatch packed = Pack(Items());
-  EXPECT_TRUE(at::equal(states.Of(Items(), packed, {}), Computed(packed)));
+  EXPECT_TRUE(at::allclose(states.Of(Items(), packed, {}), Computed(packed), 1e-4, 1e-5));
 }
 
 TEST_F(FrozenStatesTest, OnlyWhatIsKeptTakesRoom) {

@@ -111,9 +111,10 @@ TEST(PackTest, PaddingComesAfterEverythingAndPredictsNothing) {
   PadTokens(16, padded);
 
   EXPECT_EQ(padded.tokens.size(), 32U);
-  EXPECT_EQ(padded.segments.size(), plain.segments.size());
   EXPECT_EQ(padded.target_rows, plain.target_rows);
   ExpectRight(items, padded);
+
+  EXPECT_EQ(padded.padding, 32 - static_cast<int64_t>(plain.tokens.size()));
 
   const PackedBatch once = padded;
   PadTokens(16, padded);
@@ -121,6 +122,20 @@ TEST(PackTest, PaddingComesAfterEverythingAndPredictsNothing) {
   PackedBatch nothing = Pack({});
   PadTokens(16, nothing);
   EXPECT_TRUE(nothing.tokens.empty());
+}
+
+// A sentence that fills the model's window has no room for more.
+TEST(PackTest, PaddingMakesNoSequenceLongerThanTheLongest) {
+  const Ids prompt{1}, target = Range(100, 140);
+  const std::vector<PackItem> items{{prompt, target}};
+  PackedBatch batch = Pack(items);
+  PadTokens(16, batch);
+
+  ASSERT_EQ(batch.segments.size(), 2U);
+  EXPECT_EQ(batch.segments[0].length, 40);
+  EXPECT_EQ(batch.segments[1].length, 8);
+  EXPECT_EQ(batch.segments[1].prefix, -1);
+  ExpectRight(items, batch);
 }
 
 TEST(PackTest, SameQuestionIsSharedUpToItsLastToken) {

@@ -35,7 +35,8 @@ class StepGradientTest : public ::testing::Test {
   }
 
   StepGradient Compute(const SentenceList& sentences) const {
-    return ComputeStepGradient(*base_, adapter_, sentences, {}, {list_, {}, 1, 0.5}, nullptr, nullptr);
+    return ComputeStepGradient(*base_, adapter_, sentences, {}, {list_, {}, 1, 0.5}, nullptr,
+                               nullptr);
   }
 
   static constexpr int kSentences = 8;
