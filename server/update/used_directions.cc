@@ -60,13 +60,11 @@ std::vector<PackItem> TextsToRead(const std::vector<PackItem>& texts, int64_t mo
   return read;
 }
 
-// Of any map's input.
-int64_t MostDirections(const model::ModelConfig& config, double share) {
-  int64_t most = 0;
-  for (const Input& input : kInputs) {
-    most = std::max(most, Count(share, Width(config, input.first)));
-  }
-  return most;
+// Of the widest input of a map.
+int64_t Widest(const model::ModelConfig& config) {
+  int64_t widest = 0;
+  for (const Input& input : kInputs) widest = std::max(widest, Width(config, input.first));
+  return widest;
 }
 
 // Of the second moments of one block.
@@ -98,7 +96,7 @@ absl::StatusOr<std::shared_ptr<const UsedDirections>> UsedDirections::Measure(
     const model::Weights& base, const std::vector<PackItem>& all_texts, int64_t first_layer,
     double share, engine::ComputeShare* compute, const std::function<bool()>& cancelled) {
   const at::NoGradGuard no_grad;
-  const std::vector<PackItem> texts = TextsToRead(all_texts, MostDirections(base.config, share));
+  const std::vector<PackItem> texts = TextsToRead(all_texts, Count(share, Widest(base.config)));
   const int64_t layers = base.config.layers;
   MapTensors columns(static_cast<size_t>(layers));
   for (int64_t begin = first_layer; begin < layers; begin += BlocksAtOnce(base.config)) {
@@ -153,10 +151,9 @@ UsedDirections::Bytes UsedDirections::MostBytes(const model::ModelConfig& config
                                                 int64_t first_layer, double share) {
   const int64_t layers = config.layers - first_layer;
   Bytes bytes;
-  int64_t widest = 0;
+  const int64_t widest = Widest(config);
   for (const Input& input : kInputs) {
     const int64_t width = Width(config, input.first);
-    widest = std::max(widest, width);
     bytes.held += layers * width * Count(share, width) * static_cast<int64_t>(sizeof(float));
   }
   bytes.measuring = std::min(layers, BlocksAtOnce(config)) * BlockBytes(config) +
