@@ -321,6 +321,9 @@ void AddUpdateFlags(CLI::App* app, ServerOptions* options) {
              "the teacher's most likely tokens stored for each target token");
   update.Add("--update.compute_share", options->compute_share, 0.05, 0.95,
              "share of the device that training gets while queries never pause");
+  update.AddSwitch("--update.low_priority", options->distiller.low_priority,
+                   "training has a core only while no other program or thread wants it; false: it "
+                   "competes as an equal where other programs would else leave it none");
   update.Add("--update.frozen_bytes", options->distiller.frozen_bytes, 0, kMaxInt64,
              "what blocks that are not changed make of the sentences is kept between passes, up to "
              "so much; 0: computed in each step");

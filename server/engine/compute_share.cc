@@ -8,11 +8,11 @@
 namespace imprint::engine {
 namespace {
 
-// Bounds credit and debt, so that one very long step (a swap of memory, a debugger) does
-// not shut the other side out for as long.
-constexpr absl::Duration kMaxCredit = absl::Seconds(1);
+// Bounds what one serving step can make the streams wait before the next: a very long one (a
+// swap of memory, a debugger) is not paid for in full.
+constexpr absl::Duration kMostOwed = absl::Seconds(1);
 
-double CreditRate(double training_share) {
+double OwedRate(double training_share) {
   const double share = std::clamp(training_share, 0.05, 0.95);
   return share / (1 - share);
 }
@@ -20,21 +20,22 @@ double CreditRate(double training_share) {
 }  // namespace
 
 ComputeShare::ComputeShare(double training_share, const Clock* clock)
-    : credit_rate_(CreditRate(training_share)), clock_(clock) {}
+    : owed_rate_(OwedRate(training_share)), clock_(clock) {}
 
-bool ComputeShare::ServingMayBegin() const {
-  return training_ == 0 && !(training_waits_ > 0 && training_credit_ > absl::ZeroDuration());
-}
-
-bool ComputeShare::TrainingMayBegin() const {
-  return !serving_ && (!serving_waits_ || training_credit_ > absl::ZeroDuration());
+void ComputeShare::Count() {
+  const absl::Time now = clock_->Now();
+  owed_ = std::max(owed_ - (now - counted_), absl::ZeroDuration());
+  counted_ = now;
 }
 
 void ComputeShare::BeginServing() {
   absl::MutexLock lock(&mutex_);
-  serving_waits_ = true;
-  mutex_.Await(absl::Condition(this, &ComputeShare::ServingMayBegin));
-  serving_waits_ = false;
+  const auto training_ended = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return !training_; };
+  if (training_) Count();
+  while (training_ && owed_ > absl::ZeroDuration()) {
+    if (mutex_.AwaitWithTimeout(absl::Condition(&training_ended), owed_)) break;
+    Count();
+  }
   serving_ = true;
   serving_began_ = clock_->Now();
 }
@@ -42,51 +43,28 @@ void ComputeShare::BeginServing() {
 void ComputeShare::EndServing() {
   absl::MutexLock lock(&mutex_);
   serving_ = false;
-  if (training_waits_ == 0) return;
-  const absl::Duration earned = (clock_->Now() - serving_began_) * credit_rate_;
-  training_credit_ = std::min(training_credit_ + earned, kMaxCredit);
-}
-
-void ComputeShare::AwaitTrainingTurn() {
-  ++training_waits_;
-  mutex_.Await(absl::Condition(this, &ComputeShare::TrainingMayBegin));
-  --training_waits_;
-  if (training_++ == 0) training_counted_ = clock_->Now();
-}
-
-void ComputeShare::Charge() {
-  const absl::Time now = clock_->Now();
-  training_credit_ = std::max(training_credit_ - (now - training_counted_), -kMaxCredit);
-  training_counted_ = now;
+  if (!training_) return;
+  counted_ = clock_->Now();
+  owed_ = std::min(owed_ + (counted_ - serving_began_) * owed_rate_, kMostOwed);
 }
 
 void ComputeShare::BeginTraining() {
   absl::MutexLock lock(&mutex_);
-  // As in Yield: what was earned beside serving that goes on is kept from turn to turn.
-  const bool alone = training_ == 0 && training_waits_ == 0;
-  if (alone && !serving_ && !serving_waits_) training_credit_ = absl::ZeroDuration();
-  AwaitTrainingTurn();
-}
-
-void ComputeShare::Yield() {
-  absl::MutexLock lock(&mutex_);
-  if (!serving_waits_) {
-    // A gap in serving: what training takes here is free, and nothing is saved up
-    // against the next request.
-    training_counted_ = clock_->Now();
-    training_credit_ = absl::ZeroDuration();
-    return;
-  }
-  Charge();
-  if (training_credit_ > absl::ZeroDuration()) return;
-  --training_;
-  AwaitTrainingTurn();
+  training_ = true;
+  owed_ = absl::ZeroDuration();
+  counted_ = clock_->Now();
 }
 
 void ComputeShare::EndTraining() {
   absl::MutexLock lock(&mutex_);
-  if (serving_waits_) Charge();
-  --training_;
+  training_ = false;
+}
+
+void ComputeShare::Yield() {
+  if (!serving_.load(std::memory_order_relaxed)) return;
+  absl::MutexLock lock(&mutex_);
+  const auto may_go_on = [this] { return !serving_.load(std::memory_order_relaxed); };
+  mutex_.Await(absl::Condition(&may_go_on));
 }
 
 }  // namespace imprint::engine

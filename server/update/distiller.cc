@@ -15,6 +15,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/time/clock.h"
+#include "common/background_thread.h"
 #include "common/failpoint.h"
 #include "common/status_macros.h"
 #include "server/model/guard.h"
@@ -310,7 +311,6 @@ class Training {
       return absl::InternalError(absl::StrCat("loss of step ", step, " is not finite"));
     }
     IMPRINT_FAILPOINT_OR_RETURN("train.step.before");
-    const engine::TrainingTurn turn(share_);
     optimizer_.SetGradients(computed.gradients);
     const double norm = optimizer_.GradientNorm();
     if (!std::isfinite(norm)) {
@@ -447,7 +447,8 @@ absl::StatusOr<DistillResult> Distiller::Train(
   }
   if (start != nullptr) SayWhatIsKept(*start, options_, FirstLayer(options_, base_->config));
   absl::StatusOr<DistillResult> result = absl::InternalError("training did not run");
-  const absl::Status guarded = model::Guarded("training", [&] {
+  const auto train = [&] {
+    const engine::TrainingTurn turn(share_);
     absl::StatusOr<std::shared_ptr<const UsedDirections>> used =
         std::shared_ptr<const UsedDirections>();
     if (protects) used = DirectionsOf(material.retention, first_layer, cancelled);
@@ -465,6 +466,13 @@ absl::StatusOr<DistillResult> Distiller::Train(
     result = Training(options_, *base_, share_, used->get(), std::move(adapter), input,
                       std::move(material), rate, least_retention, frozen_bytes, cancelled)
                  .Run(progress);
+  };
+  const absl::Status guarded = model::Guarded("training", [&] {
+    if (options_.low_priority) {
+      RunInBackground(train);
+    } else {
+      train();
+    }
   });
   if (absl::IsResourceExhausted(guarded)) {
     return absl::ResourceExhaustedError(absl::StrFormat(

@@ -99,6 +99,8 @@ struct DistillerOptions {
   // What the blocks that stay as they are make of the sentences is held between the passes, up to
   // this and what max_bytes leaves; the rest is computed in each step (--update.frozen_bytes).
   int64_t frozen_bytes = int64_t{256} << 20;
+  // Threads of the training have a core only where nobody else wants it (--update.low_priority).
+  bool low_priority = true;
   // Refused beforehand when the estimate is above it
   // (--update.max_bytes); 0: no limit.
   int64_t max_bytes = 0;

@@ -66,7 +66,6 @@ absl::Status FrozenStates::Prepare(const std::vector<PackItem>& items, engine::C
     }
     if (pass.empty() || (tokens < kPassTokens && i + 1 < items.size())) continue;
     if (cancelled && cancelled()) return absl::CancelledError("training was cancelled");
-    const engine::TrainingTurn turn(share);
     model::LayerHook yield;
     if (share != nullptr) yield = [share] { share->Yield(); };
     const std::vector<at::Tensor> computed = Compute(pass, yield);

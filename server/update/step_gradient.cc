@@ -46,7 +46,6 @@ StepGradient ComputePart(const model::Weights& base, const model::Adapter& adapt
                          const SentenceList& targets, const SentenceList& retention,
                          const TokenWeights& weights, const FrozenStates* frozen,
                          engine::ComputeShare* share) {
-  const engine::TrainingTurn turn(share);
   const at::AutoGradMode with_grad(true);
   const TrainingBatch batch = MakeTrainingBatch(targets, retention, weights, base.placement.device);
   model::ForwardOptions forward;
@@ -143,7 +142,6 @@ StepGradient ComputeStepGradient(const model::Weights& base, const model::Adapte
     }
   }
   if (!std::isfinite(step.loss)) return step;
-  const engine::TrainingTurn turn(share);
   step.gradients.resize(adapter.Parameters().size());
   for (const StepGradient& part : parts) Add(part.gradients, step.gradients);
   return step;

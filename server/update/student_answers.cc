@@ -77,17 +77,15 @@ class Reader {
                                      absl::Span<const int32_t> tokens,
                                      absl::Span<const model::Segment> segments) const {
     if (cancelled_ && cancelled_()) return absl::CancelledError("training was cancelled");
-    const engine::TrainingTurn turn(share_);
     model::ForwardOptions options;
     options.adapter = adapter;
     if (share_ != nullptr) options.layer_hook = [this] { share_->Yield(); };
     return model::Network::Forward(base_, tokens, segments, options);
   }
 
-  // The logits [rows, vocab] of hidden states, and what `use` makes of them, as one turn.
+  // The logits [rows, vocab] of hidden states, and what `use` makes of them.
   void WithLogits(const at::Tensor& hidden,
                   absl::FunctionRef<void(const at::Tensor& logits)> use) const {
-    const engine::TrainingTurn turn(share_);
     use(model::Network::Logits(base_, hidden));
   }
 

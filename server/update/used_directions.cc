@@ -126,13 +126,11 @@ absl::StatusOr<std::shared_ptr<const UsedDirections>> UsedDirections::Measure(
         items.push_back(texts[next]);
       }
       if (cancelled && cancelled()) return absl::CancelledError("training was cancelled");
-      const engine::TrainingTurn turn(compute);
       const PackedBatch packed = Pack(items);
       model::Network::Forward(base, packed.tokens, packed.segments, options);
     }
     for (int64_t layer = begin; layer < end; ++layer) {
       if (cancelled && cancelled()) return absl::CancelledError("training was cancelled");
-      const engine::TrainingTurn turn(compute);
       const auto place = static_cast<size_t>(layer);
       for (const Input& input : kInputs) {
         const auto first = static_cast<size_t>(input.first);
