@@ -225,6 +225,7 @@ absl::Status App::StartLearning() {
       .metrics = metrics_.update(),
       .clock = clock_,
       .manual_approval = options_.manual_approval,
+      .in_background = [this](auto work) { distiller_->RunAsTraining(work); },
   };
   deps.rebuild.max_retention_kl = options_.gate.max_retention_kl;
   IMPRINT_ASSIGN_OR_RETURN(updater_, update::Updater::Start(options_.scheduler, deps));

@@ -61,11 +61,19 @@ class EngineImpl final : public Engine {
   // Waits for an order where there is nothing to do; false: the engine stops.
   bool AwaitWork() ABSL_LOCKS_EXCLUDED(mutex_);
   void TakeOrders() ABSL_LOCKS_EXCLUDED(mutex_);
-  // Ends the tasks whose time is over.
-  void EndDue();
+  // Whether a user's task is there, or has just come.
+  bool UsersAsk() ABSL_LOCKS_EXCLUDED(mutex_);
+  // Ends the tasks of this priority whose time is over.
+  void EndDue(Priority priority);
   bool IsSuperseded(const Task& task) const;
   absl::Status DueStatus(const Task& task, absl::Time now) const;
-  void RunStep();
+  // The turn of whoever has it: one step of users, or one of the server's own work.
+  void RunTurn();
+  // False: nothing of this priority can compute now.
+  bool RunStep(Priority priority);
+  // Between two layers of a step of the server's own work: runs a step of users where they ask
+  // and the credit is spent.
+  void LetUsersIn();
   void Deliver(const Batch& batch, const std::vector<int32_t>& sampled);
   void DeliverToken(Task* task, int32_t token, absl::Time now);
   // Takes the task out of the pool and gives its answer: `status`, or its result.
@@ -88,6 +96,11 @@ class EngineImpl final : public Engine {
   Meter meter_;
   TaskPool pool_;
   Orders rules_;  // as taken last; `tasks` is empty
+  BackgroundCredit credit_;
+  // Of the step of the server's own work that runs: since when it has computed, and for how long
+  // before that.
+  absl::Time background_since_;
+  absl::Duration background_took_;
 
   std::thread thread_;  // last: everything else is there when it begins
 };

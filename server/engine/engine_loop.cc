@@ -34,8 +34,8 @@ void EngineImpl::Loop() {
   while (AwaitWork()) {
     share_->BeginServing();
     TakeOrders();
-    EndDue();
-    if (!pool_.empty()) RunStep();
+    for (const Priority priority : {Priority::kUser, Priority::kBackground}) EndDue(priority);
+    RunTurn();
     share_->EndServing();
     PublishLoad();
   }
@@ -89,22 +89,64 @@ absl::Status EngineImpl::DueStatus(const Task& task, absl::Time now) const {
   return absl::OkStatus();
 }
 
-void EngineImpl::EndDue() {
+bool EngineImpl::UsersAsk() {
+  if (pool_.Has(Priority::kUser)) return true;
+  absl::MutexLock lock(&mutex_);
+  return std::any_of(orders_.tasks.begin(), orders_.tasks.end(),
+                     [](const auto& task) { return task->is_user(); });
+}
+
+void EngineImpl::EndDue(Priority priority) {
   const absl::Time now = clock_->Now();
   for (Task* task : pool_.All()) {
+    if (task->priority != priority) continue;
     const absl::Status status = DueStatus(*task, now);
     const bool nothing_to_score = task->scoring() != nullptr && task->scoring()->target.empty();
     if (!status.ok() || nothing_to_score) Finish(task, status);
   }
 }
 
-void EngineImpl::RunStep() {
+void EngineImpl::RunTurn() {
+  const bool background_goes_on = credit_.left() && pool_.Has(Priority::kBackground);
+  if (!background_goes_on && RunStep(Priority::kUser)) return;
+  if (RunStep(Priority::kBackground)) return;
+  // No room for its tasks, or nothing is there.
+  RunStep(Priority::kUser);
+}
+
+void EngineImpl::LetUsersIn() {
+  const absl::Time now = clock_->Now();
+  credit_.BackgroundTook(now - background_since_);
+  background_took_ += now - background_since_;
+  background_since_ = now;
+  if (credit_.left() || !UsersAsk()) return;
+  // Training may have its turn in between.
+  share_->EndServing();
+  share_->BeginServing();
+  TakeOrders();
+  EndDue(Priority::kUser);
+  RunStep(Priority::kUser);
+  PublishLoad();
+  share_->EndServing();
+  share_->BeginServing();
+  background_since_ = clock_->Now();
+}
+
+bool EngineImpl::RunStep(Priority priority) {
+  if (!pool_.Has(priority)) return false;
+  const bool is_user = priority == Priority::kUser;
   const absl::Time began = clock_->Now();
   Batch batch;
   std::vector<int32_t> sampled;
+  model::LayerHook layer_hook;
+  if (!is_user) {
+    background_since_ = began;
+    background_took_ = absl::ZeroDuration();
+    layer_hook = [this] { LetUsersIn(); };
+  }
   absl::Status status = model::Guarded("a step of the engine", [&] {
-    pool_.Plan(&batch);
-    sampled = ComputeStep(batch);
+    pool_.Plan(priority, &batch);
+    if (!batch.tasks.empty()) sampled = ComputeStep(batch, layer_hook);
   });
   if (absl::IsResourceExhausted(status)) {
     status = absl::ResourceExhaustedError(absl::StrCat(
@@ -113,10 +155,20 @@ void EngineImpl::RunStep() {
   if (!status.ok()) {
     spdlog::error("{} requests end: {}", batch.tasks.size(), status.ToString());
     for (Task* task : batch.tasks) Finish(task, status);
-    return;
+    return true;
   }
-  meter_.Step(batch.tasks.size(), clock_->Now() - began);
+  if (batch.tasks.empty()) return false;
+  absl::Duration took = clock_->Now() - began;
+  if (is_user) {
+    if (pool_.Has(Priority::kBackground)) credit_.UsersTook(took);
+  } else {
+    const absl::Duration last = clock_->Now() - background_since_;
+    credit_.BackgroundTook(last);
+    took = background_took_ + last;
+  }
+  meter_.Step(batch.tasks.size(), took);
   Deliver(batch, sampled);
+  return true;
 }
 
 void EngineImpl::Deliver(const Batch& batch, const std::vector<int32_t>& sampled) {

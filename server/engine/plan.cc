@@ -17,39 +17,39 @@ const model::Weights* WeightsOf(const Task& task) { return task.version->weights
 
 }  // namespace
 
-void TaskPool::Plan(Batch* batch) {
-  const StepLimits limits = LimitsOfStep(options_, Users());
-  Admit(limits);
-  const model::Weights* weights = ChooseVersion(limits);
-  AddDecodes(weights, limits, batch);
-  AddPrefills(weights, Priority::kUser, limits.user_prefill, batch);
-  AddPrefills(weights, Priority::kBackground, limits.background_prefill, batch);
-  AddPacked(weights, waiting_users_, limits, batch);
-  AddPacked(weights, waiting_background_, limits, batch);
+void TaskPool::Plan(Priority priority, Batch* batch) {
+  const StepLimits limits = LimitsOfStep(options_, UsersStream());
+  // A user who has to wait for room is not overtaken by the server's own work.
+  const bool all_users = AdmitFrom(&waiting_users_, limits);
+  if (priority == Priority::kBackground && all_users) AdmitFrom(&waiting_background_, limits);
+  const model::Weights* weights = ChooseVersion(priority, limits);
+  if (weights == nullptr) return;
+  AddDecodes(weights, priority, batch);
+  AddPrefills(weights, priority, limits.prefill, batch);
+  AddPacked(weights, Waiting(priority), limits.packed, batch);
 }
 
-const model::Weights* TaskPool::ChooseVersion(const StepLimits& limits) {
-  std::vector<Turns::Group> groups;
+const model::Weights* TaskPool::ChooseVersion(Priority priority, const StepLimits& limits) {
+  std::vector<const void*> groups;
   const auto note = [&groups](const Task& task) {
-    auto group = std::find_if(groups.begin(), groups.end(),
-                              [&task](const Turns::Group& g) { return g.key == WeightsOf(task); });
-    if (group == groups.end()) group = groups.insert(group, {WeightsOf(task), false});
-    group->has_user_work |= task.is_user();
-  };
-  for (const auto& task : running_) note(*task);
-  for (const Queue* queue : {&waiting_users_, &waiting_background_}) {
-    for (const auto& task : *queue) {
-      if (Packable(*task, limits)) note(*task);
+    if (std::find(groups.begin(), groups.end(), WeightsOf(task)) == groups.end()) {
+      groups.push_back(WeightsOf(task));
     }
+  };
+  for (const auto& task : running_) {
+    if (task->priority == priority) note(*task);
   }
-  return static_cast<const model::Weights*>(groups[turns_.Next(groups)].key);
+  for (const auto& task : Waiting(priority)) {
+    if (Packable(*task, limits)) note(*task);
+  }
+  if (groups.empty()) return nullptr;
+  Turns& turns = priority == Priority::kUser ? user_turns_ : background_turns_;
+  return static_cast<const model::Weights*>(groups[turns.Next(groups)]);
 }
 
-void TaskPool::AddDecodes(const model::Weights* weights, const StepLimits& limits, Batch* batch) {
-  int background = 0;
+void TaskPool::AddDecodes(const model::Weights* weights, Priority priority, Batch* batch) {
   for (const auto& task : running_) {
-    if (WeightsOf(*task) != weights || !task->decoding()) continue;
-    if (!task->is_user() && background++ >= limits.background_decodes) continue;
+    if (WeightsOf(*task) != weights || task->priority != priority || !task->decoding()) continue;
     batch->tasks.push_back(task.get());
     batch->AddChunk(task.get(), 1);
   }
@@ -97,13 +97,12 @@ void TaskPool::BeginPrefill(Task* task) {
   meter_->Prompt(*task, hit.length);
 }
 
-void TaskPool::AddPacked(const model::Weights* weights, const Queue& waiting,
-                         const StepLimits& limits, Batch* batch) {
-  int64_t budget = 0;
+void TaskPool::AddPacked(const model::Weights* weights, const Queue& waiting, int64_t budget,
+                         Batch* batch) {
+  const int64_t longest = budget;
   std::vector<std::vector<Task*>> groups;  // tasks of a group share their prefix
   for (const auto& task : waiting) {
-    if (WeightsOf(*task) != weights || !Packable(*task, limits)) continue;
-    if (budget == 0) budget = task->is_user() ? limits.user_packed : limits.background_packed;
+    if (WeightsOf(*task) != weights || !Packable(*task, {.packed = longest})) continue;
     const auto group = std::find_if(groups.begin(), groups.end(), [&task](const auto& members) {
       return task->SharesPrefixWith(*members.front());
     });

@@ -7,13 +7,13 @@
 #include "server/engine/row_index.h"
 #include "server/engine/sampler.h"
 #include "server/engine/scorer.h"
-#include "server/model/network.h"
 
 namespace imprint::engine {
 
-std::vector<int32_t> ComputeStep(const Batch& batch) {
+std::vector<int32_t> ComputeStep(const Batch& batch, const model::LayerHook& layer_hook) {
   const model::Weights& weights = *batch.tasks.front()->version->weights;
-  const at::Tensor hidden_TD = model::Network::Forward(weights, batch.tokens, batch.segments);
+  const at::Tensor hidden_TD =
+      model::Network::Forward(weights, batch.tokens, batch.segments, {.layer_hook = layer_hook});
   std::vector<int32_t> sampled;
   if (!batch.samples.empty()) {
     std::vector<int64_t> rows;
@@ -25,7 +25,7 @@ std::vector<int32_t> ComputeStep(const Batch& batch) {
     }
     sampled = SampleTokens(model::Network::Logits(weights, SelectRows(hidden_TD, rows)), specs);
   }
-  ScoreRows(weights, hidden_TD, batch.scores);
+  ScoreRows(weights, hidden_TD, batch.scores, layer_hook);
   return sampled;
 }
 

@@ -4,31 +4,24 @@
 #include "server/engine/step_policy.h"
 
 #include <algorithm>
+#include <limits>
 #include <utility>
 
 namespace imprint::engine {
 namespace {
 
-// Tokens of score requests in one step while nobody streams: enough that a context is
-// computed once for many questions, and still about a second for a small model on two
-// cores, which is how long a user who comes in the middle waits.
+// Tokens of score requests in one step while nobody streams: enough that a context is computed
+// once for many questions, and for a small model on two cores still about a second.
 constexpr int64_t kPackedTokens = 1024;
-constexpr int kUserTurnsInARow = 3;
+// Of the time that users' steps take, while the server's own work waits: a quarter of both
+// together.
+constexpr double kBackgroundOverUsers = 1.0 / 3;
 
 }  // namespace
 
-StepLimits LimitsOfStep(const EngineOptions& options, const UserActivity& users) {
+StepLimits LimitsOfStep(const EngineOptions& options, bool users_stream) {
   const int64_t chunk = options.prefill_chunk;
-  const int64_t quarter = std::max<int64_t>(chunk / 4, 1);
-  const int64_t packed = std::max(chunk, kPackedTokens);
-  StepLimits limits;
-  limits.user_prefill = chunk;
-  limits.user_packed = users.streams ? chunk : packed;
-  limits.background_prefill = users.any ? quarter : chunk;
-  limits.background_packed = users.any ? quarter : packed;
-  limits.background_decodes =
-      users.any ? std::max(options.max_running / 8, 1) : options.max_running;
-  return limits;
+  return {.prefill = chunk, .packed = users_stream ? chunk : std::max(chunk, kPackedTokens)};
 }
 
 int BackgroundSlots(const EngineOptions& options) {
@@ -39,30 +32,28 @@ int64_t BackgroundKvTokens(const EngineOptions& options) {
   return options.kv_tokens - options.kv_tokens / 4;
 }
 
-size_t Turns::Next(absl::Span<const Group> groups) {
-  const bool any_user = std::any_of(groups.begin(), groups.end(),
-                                    [](const Group& group) { return group.has_user_work; });
-  const bool any_other = std::any_of(groups.begin(), groups.end(),
-                                     [](const Group& group) { return !group.has_user_work; });
-  const bool user_turn = any_user && (!any_other || user_turns_ < kUserTurnsInARow);
-
+size_t Turns::Next(absl::Span<const void* const> groups) {
   absl::flat_hash_map<const void*, int64_t> last_turn;
-  size_t chosen = groups.size();
-  int64_t longest_ago = 0;
+  size_t chosen = 0;
+  int64_t longest_ago = std::numeric_limits<int64_t>::max();
   for (size_t i = 0; i < groups.size(); ++i) {
-    const auto it = last_turn_.find(groups[i].key);
+    const auto it = last_turn_.find(groups[i]);
     const int64_t last = it == last_turn_.end() ? -1 : it->second;
-    last_turn[groups[i].key] = last;
-    if (any_user && groups[i].has_user_work != user_turn) continue;
-    if (chosen == groups.size() || last < longest_ago) {
+    last_turn[groups[i]] = last;
+    if (last < longest_ago) {
       chosen = i;
       longest_ago = last;
     }
   }
-  last_turn[groups[chosen].key] = turn_++;
+  last_turn[groups[chosen]] = turn_++;
   last_turn_ = std::move(last_turn);
-  user_turns_ = user_turn && any_other ? user_turns_ + 1 : 0;
   return chosen;
+}
+
+void BackgroundCredit::UsersTook(absl::Duration time) { left_ = time * kBackgroundOverUsers; }
+
+void BackgroundCredit::BackgroundTook(absl::Duration time) {
+  left_ = std::max(left_ - time, absl::ZeroDuration());
 }
 
 }  // namespace imprint::engine

@@ -40,26 +40,23 @@ EngineLoad TaskPool::load() const {
   return load;
 }
 
-UserActivity TaskPool::Users() const {
-  UserActivity users;
-  const auto note = [&users](const std::unique_ptr<Task>& task) {
-    if (!task->is_user()) return;
-    users.any = true;
-    users.streams = users.streams || task->generation() != nullptr;
+bool TaskPool::Has(Priority priority) const {
+  const bool is_user = priority == Priority::kUser;
+  return !Waiting(priority).empty() ||
+         std::any_of(running_.begin(), running_.end(),
+                     [is_user](const auto& task) { return task->is_user() == is_user; });
+}
+
+bool TaskPool::UsersStream() const {
+  const auto streams = [](const std::unique_ptr<Task>& task) {
+    return task->is_user() && task->generation() != nullptr;
   };
-  for (const auto& task : running_) note(task);
-  for (const auto& task : waiting_users_) note(task);
-  return users;
+  return std::any_of(running_.begin(), running_.end(), streams) ||
+         std::any_of(waiting_users_.begin(), waiting_users_.end(), streams);
 }
 
 bool TaskPool::Packable(const Task& task, const StepLimits& limits) {
-  if (!std::holds_alternative<Scoring>(task.work)) return false;
-  return task.length() <= (task.is_user() ? limits.user_packed : limits.background_packed);
-}
-
-void TaskPool::Admit(const StepLimits& limits) {
-  // A user who has to wait for room is not overtaken by the server's own work.
-  if (AdmitFrom(&waiting_users_, limits)) AdmitFrom(&waiting_background_, limits);
+  return std::holds_alternative<Scoring>(task.work) && task.length() <= limits.packed;
 }
 
 bool TaskPool::AdmitFrom(Queue* waiting, const StepLimits& limits) {

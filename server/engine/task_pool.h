@@ -37,10 +37,15 @@ class TaskPool {
   // All tasks, those that run first.
   std::vector<Task*> All() const;
 
-  // Lets waiting tasks in and plans the next step of one version into `batch`. On an
-  // exception (memory for keys and values), `batch->tasks` are those that it touched.
-  // Where the pool is not empty, neither is the batch.
-  void Plan(Batch* batch);
+  // Whether there are tasks of this priority.
+  bool Has(Priority priority) const;
+
+  // Lets waiting tasks in and plans the next step of this priority and of one version into
+  // `batch`. On an exception (memory for keys and values), `batch->tasks` are those that it
+  // touched. Empty where there is none of this priority, or none that runs and no room for those
+  // that wait; not for both priorities, where the pool is not empty. Tasks of the other priority
+  // that are in a step at the time stay as they are.
+  void Plan(Priority priority, Batch* batch);
 
   // Keeps the keys and values of the prefix of a task that has just computed it, if there
   // is room.
@@ -59,10 +64,13 @@ class TaskPool {
  private:
   using Queue = std::deque<std::unique_ptr<Task>>;
 
-  UserActivity Users() const;
+  // Whether some user's task generates.
+  bool UsersStream() const;
+  const Queue& Waiting(Priority priority) const {
+    return priority == Priority::kUser ? waiting_users_ : waiting_background_;
+  }
   // Whether one step can score the task without a key-value cache.
   static bool Packable(const Task& task, const StepLimits& limits);
-  void Admit(const StepLimits& limits);
   // Moves tasks from `waiting` into slots, first come first served; false: the first of
   // them has to wait.
   bool AdmitFrom(Queue* waiting, const StepLimits& limits);
@@ -70,14 +78,14 @@ class TaskPool {
   // Evicts from the prefix cache until `tokens` more fit; false: they cannot.
   bool MakeRoom(int64_t tokens);
 
-  const model::Weights* ChooseVersion(const StepLimits& limits);
-  void AddDecodes(const model::Weights* weights, const StepLimits& limits, Batch* batch);
+  // Null where nothing of the priority can compute.
+  const model::Weights* ChooseVersion(Priority priority, const StepLimits& limits);
+  void AddDecodes(const model::Weights* weights, Priority priority, Batch* batch);
   void AddPrefills(const model::Weights* weights, Priority priority, int64_t budget, Batch* batch);
   // Whether another task is computing the prefix that this one is going to need.
   bool AwaitsPrefix(const Task& task) const;
   void BeginPrefill(Task* task);
-  void AddPacked(const model::Weights* weights, const Queue& waiting, const StepLimits& limits,
-                 Batch* batch);
+  void AddPacked(const model::Weights* weights, const Queue& waiting, int64_t budget, Batch* batch);
 
   const EngineOptions options_;
   Meter* const meter_;
@@ -85,7 +93,8 @@ class TaskPool {
   Queue waiting_users_;
   Queue waiting_background_;
   PrefixCache cache_;
-  Turns turns_;
+  Turns user_turns_;
+  Turns background_turns_;
   int64_t reserved_ = 0;  // tokens of running tasks
   int64_t background_reserved_ = 0;
   int background_running_ = 0;

@@ -383,6 +383,18 @@ absl::StatusOr<std::shared_ptr<const UsedDirections>> Distiller::DirectionsOf(
   return used_;
 }
 
+void Distiller::RunAsTraining(absl::FunctionRef<void()> work) const {
+  const auto in_turn = [&] {
+    const engine::TrainingTurn turn(share_);
+    work();
+  };
+  if (options_.low_priority) {
+    RunInBackground(in_turn);
+  } else {
+    in_turn();
+  }
+}
+
 absl::StatusOr<DistillResult> Distiller::Train(
     const model::Adapter* start, const DistillInput& input,
     const std::function<void(const DistillProgress&)>& progress,
@@ -448,7 +460,6 @@ absl::StatusOr<DistillResult> Distiller::Train(
   if (start != nullptr) SayWhatIsKept(*start, options_, FirstLayer(options_, base_->config));
   absl::StatusOr<DistillResult> result = absl::InternalError("training did not run");
   const auto train = [&] {
-    const engine::TrainingTurn turn(share_);
     absl::StatusOr<std::shared_ptr<const UsedDirections>> used =
         std::shared_ptr<const UsedDirections>();
     if (protects) used = DirectionsOf(material.retention, first_layer, cancelled);
@@ -467,13 +478,7 @@ absl::StatusOr<DistillResult> Distiller::Train(
                       std::move(material), rate, least_retention, frozen_bytes, cancelled)
                  .Run(progress);
   };
-  const absl::Status guarded = model::Guarded("training", [&] {
-    if (options_.low_priority) {
-      RunInBackground(train);
-    } else {
-      train();
-    }
-  });
+  const absl::Status guarded = model::Guarded("training", [&] { RunAsTraining(train); });
   if (absl::IsResourceExhausted(guarded)) {
     return absl::ResourceExhaustedError(absl::StrFormat(
         "%s (it was estimated to need %d bytes); %s", guarded.message(), estimate, way_out));

@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "server/engine/compute_share.h"
@@ -149,6 +150,10 @@ class Distiller {
   absl::StatusOr<DistillResult> Train(const model::Adapter* start, const DistillInput& input,
                                       const std::function<void(const DistillProgress&)>& progress,
                                       const std::function<bool()>& cancelled);
+
+  // Runs `work` as a training: in its turn and with its priority. For what else an update computes
+  // while others are served; not within Train.
+  void RunAsTraining(absl::FunctionRef<void()> work) const;
 
  private:
   // What the retention text uses.

@@ -148,7 +148,8 @@ class JobRun {
   }
 
   RunResult Publish() {
-    const absl::StatusOr<int64_t> size_bytes = deps_.versions->Save(*candidate_);
+    absl::StatusOr<int64_t> size_bytes;
+    InBackground([&] { size_bytes = deps_.versions->Save(*candidate_); });
     if (!size_bytes.ok()) return ServerFault(size_bytes.status());
     if (cancelled_()) return {.end = RunEnd::kInterrupted, .message = "before the commit"};
     EndPhase("publish");
@@ -319,9 +320,16 @@ class JobRun {
     return prompts;
   }
 
+  void InBackground(absl::FunctionRef<void()> work) const {
+    if (deps_.in_background) return deps_.in_background(work);
+    work();
+  }
+
   Ended Merge(Deltas deltas) {
-    absl::StatusOr<engine::SharedVersion> candidate =
-        deps_.versions->MakeCandidate(job_.version(), start_number_, std::move(deltas));
+    absl::StatusOr<engine::SharedVersion> candidate;
+    InBackground([&] {
+      candidate = deps_.versions->MakeCandidate(job_.version(), start_number_, std::move(deltas));
+    });
     if (!candidate.ok()) return WorkError(candidate.status());
     candidate_ = *std::move(candidate);
     return Enter("train", store::STORED_JOB_STATE_GATING);

@@ -8,6 +8,7 @@
 
 #include <functional>
 
+#include "absl/functional/function_ref.h"
 #include "absl/status/statusor.h"
 #include "common/clock.h"
 #include "server/experience/experience_log.h"
@@ -54,6 +55,9 @@ struct UpdaterDeps {
   bool manual_approval = false;
   // How an adapter is trained; empty: by `distiller`.
   TrainFn train = {};
+  // How what takes the cores for a while is computed, such that others are served meanwhile; empty:
+  // as it comes.
+  std::function<void(absl::FunctionRef<void()> work)> in_background = {};
 };
 
 }  // namespace imprint::update

@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from imprint_bench.interference import gaps_across, gaps_within, tokens_within
+from imprint_bench.interference import gaps_across, gaps_within, swap_pause, tokens_within
 from imprint_bench.load import (
     Answer,
     LoadError,
@@ -51,11 +51,17 @@ def test_gaps_and_tokens_count_where_they_end():
     assert tokens_within(answers, 4.0, 9.0) == 1
 
 
-def test_a_gap_lies_across_a_moment_give_or_take():
+def test_a_gap_lies_across_a_time_that_it_has_a_part_of():
     answers = [Answer(0.0, [1.0, 2.0, 5.0], [1, 1, 1])]
-    assert gaps_across(answers, moment=3.0, around=0.5) == [3.0]
-    assert gaps_across(answers, moment=2.2, around=0.5) == [1.0, 3.0]
-    assert gaps_across(answers, moment=9.0, around=0.5) == []
+    assert gaps_across(answers, begin=2.5, end=3.5) == [3.0]
+    assert gaps_across(answers, begin=1.7, end=2.7) == [1.0, 3.0]
+    assert gaps_across(answers, begin=8.5, end=9.5) == []
+
+
+def test_a_pause_is_what_a_gap_has_beyond_an_ordinary_one():
+    assert swap_pause({"idle": [0.02, 0.03, 0.04], "swap": 0.05}) == pytest.approx(0.02)
+    assert swap_pause({"idle": [0.03], "swap": 0.01}) == 0
+    assert swap_pause({"idle": [0.03], "swap": None}) is None
 
 
 def test_each_stream_sends_its_requests_one_after_another():

@@ -140,12 +140,25 @@ class EngineTest : public ::testing::Test {
   }
 
   // While it lives no step begins: what is submitted meanwhile is planned together.
-  TrainingTurn HoldBack() { return TrainingTurn(&share_); }
+  class Held {
+   public:
+    // A training that is owed time, on a clock that stands still.
+    Held(ComputeShare* share, fakes::FakeClock* clock) : training_(share) {
+      share->BeginServing();
+      clock->Advance(absl::Seconds(1));
+      share->EndServing();
+    }
+
+   private:
+    const TrainingTurn training_;
+  };
+  Held HoldBack() { return Held(&share_, &share_clock_); }
 
   double hit_tokens() { return metrics_.engine()->prefix_hit_tokens->Value(); }
 
   fakes::FakeClock clock_;
-  ComputeShare share_{0.3, &clock_};
+  fakes::FakeClock share_clock_;
+  ComputeShare share_{0.3, &share_clock_};
   metrics::Metrics metrics_;
   SharedVersion version_ = testing::TinyVersion(1, 11);
   std::unique_ptr<Engine> engine_;

@@ -199,7 +199,7 @@ TEST_F(GenerateTest, GenerateAllGivesTheFirstErrorAndLeavesNothingBehind) {
 TEST_F(GenerateTest, GenerateAllCanBeGivenUp) {
   StartEngine();
   // The device is held: nothing is ever answered.
-  auto held = std::make_unique<TrainingTurn>(&share_);
+  auto held = std::make_unique<Held>(&share_, &share_clock_);
   int asked = 0;
   const auto answers = engine_->GenerateAll({Request(Prompt(4, 1), 100)}, [&asked, &held] {
     held.reset();  // lets the engine see the cancellation

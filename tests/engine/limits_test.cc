@@ -7,7 +7,11 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <atomic>
+#include <functional>
 #include <memory>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "tests/engine/engine_fixture.h"
@@ -103,6 +107,58 @@ TEST_F(LimitsTest, UsersGoBeforeBackgroundWork) {
   }
   for (const auto& p : pending) IMPRINT_ASSERT_OK(p.Wait());
   EXPECT_THAT(order, ::testing::ElementsAre(0, 1, 2, 3, 10, 11, 12));
+}
+
+// Stands still, and does something when it is asked for the time once more.
+class ClockThatActs final : public Clock {
+ public:
+  absl::Time Now() const override {
+    if (count_.fetch_sub(1) == 1) act_();
+    return absl::UnixEpoch();
+  }
+  // At the `count`-th time from now on.
+  void ActAt(int count, std::function<void()> act) {
+    act_ = std::move(act);
+    count_ = count;
+  }
+
+ private:
+  mutable std::atomic<int> count_ = 0;
+  std::function<void()> act_;
+};
+
+// A step of the gate kept every stream waiting: the longest pause about a swap.
+TEST_F(LimitsTest, AUserIsAnsweredWithinAStepOfTheServersOwnWork) {
+  ClockThatActs clock;
+  engine_ = Engine::Start({}, &share_, metrics_.engine(), &clock);
+  std::vector<std::string> order;
+  std::vector<int32_t> answer;
+  absl::Notification scored;
+  ScoreRequest background = Scoring(Prompt(20, 1), Prompt(10, 2));
+  background.priority = Priority::kBackground;
+  {
+    const auto held = HoldBack();
+    const auto score = engine_->Score(background, [&](absl::StatusOr<ScoreResult> result) {
+      IMPRINT_EXPECT_OK(result);
+      order.push_back("background");
+      scored.Notify();
+    });
+    IMPRINT_ASSERT_OK(score);
+    // What is due of users, what is due of the rest, the step, its first layer.
+    clock.ActAt(4, [&] {
+      GenerateCallbacks callbacks;
+      callbacks.on_done = [&](absl::StatusOr<GenerateResult> result) {
+        IMPRINT_EXPECT_OK(result);
+        if (result.ok()) answer = result->tokens;
+        order.push_back("user");
+      };
+      IMPRINT_EXPECT_OK(engine_->Generate(Request(Prompt(7, 3), 2), std::move(callbacks)));
+    });
+  }
+  scored.WaitForNotification();
+  EXPECT_THAT(order, ::testing::ElementsAre("user", "background"));
+  EXPECT_EQ(answer, NaiveGenerate(*version_, Prompt(7, 3), 2));
+  engine_.reset();  // before its clock
 }
 
 TEST_F(LimitsTest, CancelledRequestsLeaveWhereverTheyAre) {

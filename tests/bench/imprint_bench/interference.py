@@ -35,13 +35,13 @@ def gaps_within(answers: list[load.Answer], begin: float, end: float) -> list[fl
     return [seconds for answer in answers for when, seconds in answer.gaps() if begin < when <= end]
 
 
-def gaps_across(answers: list[load.Answer], moment: float, around: float) -> list[float]:
-    """Seconds between a stream's tokens, of those that the moment lies between, give or take."""
+def gaps_across(answers: list[load.Answer], begin: float, end: float) -> list[float]:
+    """Seconds between a stream's tokens, of those that have a part of the time between them."""
     return [
         seconds
         for answer in answers
         for when, seconds in answer.gaps()
-        if when - seconds <= moment + around and when >= moment - around
+        if when - seconds <= end and when >= begin
     ]
 
 
@@ -132,18 +132,23 @@ def _together(settings: Settings, told: Told, streams: int) -> dict[str, Any]:
         server.await_job(known, JobState.JOB_STATE_GATING)
         training_end = time.monotonic()
         job = server.await_job(known)
-        swap = monotonic_of(job.update_time)
+        swap = monotonic_of(job.update_time)  # the end of the gate's time
         time.sleep(_AFTER_SECONDS)
         answers = loaded.end()
     idle = gaps_within(answers, idle_begin, idle_end)
     training = gaps_within(answers, training_begin, training_end)
-    swapping = gaps_across(answers, swap, _SWAP_SECONDS)
+    gating = gaps_within(answers, training_end, swap)
+    publishing = job.report.phase_seconds["publish"]
+    swapping = gaps_across(answers, swap - publishing, swap + _SWAP_SECONDS)
     return {
         "idle": idle,
         "training": training,
+        "gating": gating,
+        "updating": training + gating,
         "idle_rate": tokens_within(answers, idle_begin, idle_end) / (idle_end - idle_begin),
         "training_rate": tokens_within(answers, training_begin, training_end)
         / (training_end - training_begin),
+        "gating_rate": tokens_within(answers, training_end, swap) / (swap - training_end),
         "swap": max(swapping, default=None),
         "train_seconds": job.report.phase_seconds["train"],
     }
@@ -166,7 +171,7 @@ def run(settings: Settings, report: Report, folder: Path) -> dict[str, float | N
 
     rows: list[list[Any]] = []
     for streams, runs in found.items():
-        for state in ("idle", "training"):
+        for state in ("idle", "training", "gating"):
             rows.append(
                 [
                     streams,
@@ -192,7 +197,7 @@ def run(settings: Settings, report: Report, folder: Path) -> dict[str, float | N
                 [
                     streams,
                     spread(one["train_seconds"] for one in runs),
-                    spread(_milliseconds(one["swap"]) for one in runs),
+                    spread(_milliseconds(swap_pause(one)) for one in runs),
                 ]
                 for streams, runs in found.items()
             ),
@@ -212,17 +217,25 @@ def ratios(alone: list[float], found: dict[int, list[dict[str, Any]]]) -> dict[s
     for streams, runs in found.items():
         ending = "" if streams == max(found) else f"_{streams}_stream"
         given[f"p95_updating_over_idle{ending}"] = ratio(
-            middle(percentile(one["training"], 95) for one in runs),
+            middle(percentile(one["updating"], 95) for one in runs),
             middle(percentile(one["idle"], 95) for one in runs),
         )
         given[f"update_slowdown{ending}"] = ratio(
             middle(one["train_seconds"] for one in runs), middle(alone)
         )
         given[f"swap_pause_over_step{ending}"] = ratio(
-            middle(one["swap"] for one in runs),
-            middle(percentile(one["training"], 50) for one in runs),
+            middle(swap_pause(one) for one in runs),
+            middle(percentile(one["idle"], 50) for one in runs),
         )
     return given
+
+
+def swap_pause(one: dict[str, Any]) -> float | None:
+    """By how many seconds a stream's next token was later about the swap than beside nothing."""
+    ordinary = percentile(one["idle"], 50)
+    if one["swap"] is None or ordinary is None:
+        return None
+    return max(0.0, float(one["swap"]) - ordinary)
 
 
 def _milliseconds(seconds: float | None) -> float | None:
