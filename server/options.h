@@ -68,7 +68,7 @@ struct ServerOptions {
   update::SchedulerOptions scheduler;
   update::DistillerOptions distiller;
   // Share of the device that training gets while queries never pause.
-  double compute_share = 0.25;
+  double compute_share = 0.2;
   update::GateOptions gate;
   // Its budget is the gate's.
   update::RebuildOptions rebuild;

@@ -13,9 +13,9 @@ namespace {
 // Tokens of score requests in one step while nobody streams: enough that a context is computed
 // once for many questions, and for a small model on two cores still about a second.
 constexpr int64_t kPackedTokens = 1024;
-// Of the time that users' steps take, while the server's own work waits: a quarter of both
+// Of the time that users' steps take, while the server's own work waits: a fifth of both
 // together.
-constexpr double kBackgroundOverUsers = 1.0 / 3;
+constexpr double kBackgroundOverUsers = 1.0 / 4;
 
 }  // namespace
 

@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Who computes next and how much of it: user requests go first, the server's own work
-// fills what they leave, and a quarter of the time where they leave nothing.
+// fills what they leave, and a fifth of the time where they leave nothing.
 
 #ifndef IMPRINT_SERVER_ENGINE_STEP_POLICY_H_
 #define IMPRINT_SERVER_ENGINE_STEP_POLICY_H_
@@ -44,7 +44,7 @@ class Turns {
 };
 
 // How long the server's own work may compute between two steps of users: while neither pauses, a
-// quarter of the time. Not thread-safe.
+// fifth of the time. Not thread-safe.
 class BackgroundCredit {
  public:
   // A step of users took so long, and the server's own work waited.

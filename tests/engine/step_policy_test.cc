@@ -38,9 +38,9 @@ TEST(BackgroundCreditTest, NothingIsLeftBeforeUsersComputed) {
   EXPECT_FALSE(BackgroundCredit().left());
 }
 
-TEST(BackgroundCreditTest, AQuarterOfTheTimeBesideUsers) {
+TEST(BackgroundCreditTest, AFifthOfTheTimeBesideUsers) {
   BackgroundCredit credit;
-  credit.UsersTook(absl::Milliseconds(30));
+  credit.UsersTook(absl::Milliseconds(40));
   credit.BackgroundTook(absl::Milliseconds(9));
   EXPECT_TRUE(credit.left());
   credit.BackgroundTook(absl::Milliseconds(1));
