@@ -7,6 +7,8 @@
 #include <sched.h>
 
 #include <exception>
+#include <string>
+#include <system_error>
 #include <thread>
 
 #include "absl/base/call_once.h"
@@ -14,6 +16,16 @@
 #include "spdlog/spdlog.h"
 
 namespace imprint {
+namespace {
+
+void SayOnce(const std::string& why) {
+  static absl::once_flag said;
+  absl::call_once(said, [&why] {
+    spdlog::warn("training competes for the cores with what is served: {}", why);
+  });
+}
+
+}  // namespace
 
 absl::Status BecomeBackgroundThread() {
 #if defined(SCHED_IDLE)
@@ -28,20 +40,22 @@ absl::Status BecomeBackgroundThread() {
 
 void RunInBackground(absl::FunctionRef<void()> work) {
   std::exception_ptr thrown;
-  std::thread background([&] {
+  const auto run = [&] {
     const absl::Status status = BecomeBackgroundThread();
-    static absl::once_flag said;
-    if (!status.ok()) {
-      absl::call_once(said, [&status] {
-        spdlog::warn("training competes for the cores with what is served: {}", status.ToString());
-      });
-    }
+    if (!status.ok()) SayOnce(status.ToString());
     try {
       work();
     } catch (...) {
       thrown = std::current_exception();
     }
-  });
+  };
+  std::thread background;
+  try {
+    background = std::thread(run);
+  } catch (const std::system_error& error) {
+    SayOnce(error.what());
+    return work();
+  }
   background.join();
   if (thrown != nullptr) std::rethrow_exception(thrown);
 }

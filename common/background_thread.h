@@ -14,9 +14,10 @@ namespace imprint {
 // Runs `work` on a thread of its own and returns when it is done; what it throws is thrown here.
 // That thread, and those that it starts, get a core only while no other thread of the machine (in
 // a container: of the container) wants it, which takes it back at once (Linux's SCHED_IDLE); where
-// the system does not allow that, which is logged, they compete with the others as equals.
+// the system does not allow that, which is logged, they compete with the others as equals; where it
+// gives no thread, `work` runs on the caller's.
 //
-// `work` holds no lock for long that others wait for: it may be stopped anywhere.
+// It may be stopped anywhere: `work` holds no lock that those wait for who are to go first.
 void RunInBackground(absl::FunctionRef<void()> work);
 
 // What RunInBackground does first on its thread: makes the calling thread such a one, for good.

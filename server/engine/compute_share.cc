@@ -9,7 +9,7 @@ namespace imprint::engine {
 namespace {
 
 // Bounds what one serving step can make the streams wait before the next: a very long one (a
-// swap of memory, a debugger) is not paid for in full.
+// swap of memory, a debugger, a clock that is set) is not paid for in full.
 constexpr absl::Duration kMostOwed = absl::Seconds(1);
 
 double OwedRate(double training_share) {
@@ -24,7 +24,7 @@ ComputeShare::ComputeShare(double training_share, const Clock* clock)
 
 void ComputeShare::Count() {
   const absl::Time now = clock_->Now();
-  owed_ = std::max(owed_ - (now - counted_), absl::ZeroDuration());
+  owed_ = std::clamp(owed_ - (now - counted_), absl::ZeroDuration(), owed_);
   counted_ = now;
 }
 
@@ -43,9 +43,11 @@ void ComputeShare::BeginServing() {
 void ComputeShare::EndServing() {
   absl::MutexLock lock(&mutex_);
   serving_ = false;
+  serving_.notify_all();
   if (!training_) return;
   counted_ = clock_->Now();
-  owed_ = std::min(owed_ + (counted_ - serving_began_) * owed_rate_, kMostOwed);
+  const absl::Duration earned = (counted_ - serving_began_) * owed_rate_;
+  owed_ = std::clamp(owed_ + earned, absl::ZeroDuration(), kMostOwed);
 }
 
 void ComputeShare::BeginTraining() {
@@ -60,11 +62,6 @@ void ComputeShare::EndTraining() {
   training_ = false;
 }
 
-void ComputeShare::Yield() {
-  if (!serving_.load(std::memory_order_relaxed)) return;
-  absl::MutexLock lock(&mutex_);
-  const auto may_go_on = [this] { return !serving_.load(std::memory_order_relaxed); };
-  mutex_.Await(absl::Condition(&may_go_on));
-}
+void ComputeShare::Yield() { serving_.wait(true); }
 
 }  // namespace imprint::engine

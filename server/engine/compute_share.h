@@ -6,8 +6,8 @@
 // A serving step never waits for training to come to an end of something: it begins, and training
 // stops at its next layer boundary, or at once where its threads have a lower priority
 // (common/background_thread.h). Between two steps, serving leaves training the time that it is
-// owed: while serving never pauses, training gets `training_share` of the time. In the gaps of
-// serving it has all of it.
+// owed: while serving never pauses, `training_share` of the time. In the gaps of serving training
+// has all of it.
 
 #ifndef IMPRINT_SERVER_ENGINE_COMPUTE_SHARE_H_
 #define IMPRINT_SERVER_ENGINE_COMPUTE_SHARE_H_
@@ -37,7 +37,7 @@ class ComputeShare {
   void EndTraining() ABSL_LOCKS_EXCLUDED(mutex_);
 
   // Any thread of the training calls it at layer boundaries: returns when no serving step runs.
-  void Yield() ABSL_LOCKS_EXCLUDED(mutex_);
+  void Yield();
 
  private:
   // Takes what training had since the last count off what it is owed.
@@ -46,7 +46,7 @@ class ComputeShare {
   // share / (1 - share): training time owed for a unit of serving time.
   const double owed_rate_;
   const Clock* const clock_;
-  // Written with the mutex held; read without it by who does not wait.
+  // Training waits for it without the mutex, which a thread of low priority would hold for long.
   std::atomic<bool> serving_ = false;
   absl::Mutex mutex_;
   bool training_ ABSL_GUARDED_BY(mutex_) = false;

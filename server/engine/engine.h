@@ -3,11 +3,11 @@
 
 // The serving engine: continuous batching over versions of one network.
 //
-// A step takes the running sequences of one version together, decodes one token for
-// each and prefills a bounded chunk of prompts beside them; groups of different
-// versions take turns. Requests pin their version when they are submitted. Keys and
-// values of prompts are shared only between requests of the same version and the same
-// tokens (prefix cache), so a stale hit is impossible.
+// A step takes the running sequences of one version and priority together, decodes one token
+// for each and prefills a bounded chunk of prompts beside them; groups of different
+// versions take turns. Steps of users run between two layers of one of the server's own. Requests
+// pin their version when they are submitted. Keys and values of prompts are shared only between
+// requests of the same version and the same tokens (prefix cache), so a stale hit is impossible.
 
 #ifndef IMPRINT_SERVER_ENGINE_ENGINE_H_
 #define IMPRINT_SERVER_ENGINE_ENGINE_H_

@@ -13,6 +13,7 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/container/btree_map.h"
 #include "absl/synchronization/mutex.h"
+#include "c10/core/Device.h"
 #include "server/engine/engine.h"
 #include "server/engine/meter.h"
 #include "server/engine/task.h"
@@ -71,9 +72,9 @@ class EngineImpl final : public Engine {
   void RunTurn();
   // False: nothing of this priority can compute now.
   bool RunStep(Priority priority);
-  // Between two layers of a step of the server's own work: runs a step of users where they ask
-  // and the credit is spent.
-  void LetUsersIn();
+  // Between two layers of a step of the server's own work on `device`: runs a step of users where
+  // they ask and the credit is spent.
+  void LetUsersIn(c10::Device device);
   void Deliver(const Batch& batch, const std::vector<int32_t>& sampled);
   void DeliverToken(Task* task, int32_t token, absl::Time now);
   // Takes the task out of the pool and gives its answer: `status`, or its result.

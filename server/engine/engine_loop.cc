@@ -10,6 +10,7 @@
 #include "ATen/Parallel.h"
 #include "absl/strings/str_cat.h"
 #include "c10/core/InferenceMode.h"
+#include "c10/core/impl/VirtualGuardImpl.h"
 #include "server/engine/engine_impl.h"
 #include "server/engine/step.h"
 #include "server/model/guard.h"
@@ -114,12 +115,17 @@ void EngineImpl::RunTurn() {
   RunStep(Priority::kUser);
 }
 
-void EngineImpl::LetUsersIn() {
+void EngineImpl::LetUsersIn(c10::Device device) {
   const absl::Time now = clock_->Now();
   credit_.BackgroundTook(now - background_since_);
   background_took_ += now - background_since_;
   background_since_ = now;
   if (credit_.left() || !UsersAsk()) return;
+  // A GPU is told of layers long before it computes them, and does so one after another.
+  if (!device.is_cpu()) {
+    const c10::impl::VirtualGuardImpl guard(device.type());
+    guard.getStream(device).synchronize();
+  }
   // Training may have its turn in between.
   share_->EndServing();
   share_->BeginServing();
@@ -142,7 +148,9 @@ bool EngineImpl::RunStep(Priority priority) {
   if (!is_user) {
     background_since_ = began;
     background_took_ = absl::ZeroDuration();
-    layer_hook = [this] { LetUsersIn(); };
+    layer_hook = [this, &batch] {
+      LetUsersIn(batch.tasks.front()->version->weights->placement.device);
+    };
   }
   absl::Status status = model::Guarded("a step of the engine", [&] {
     pool_.Plan(priority, &batch);

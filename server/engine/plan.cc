@@ -26,7 +26,8 @@ void TaskPool::Plan(Priority priority, Batch* batch) {
   if (weights == nullptr) return;
   AddDecodes(weights, priority, batch);
   AddPrefills(weights, priority, limits.prefill, batch);
-  AddPacked(weights, Waiting(priority), limits.packed, batch);
+  const auto prefilled = static_cast<int64_t>(batch->tokens.size());
+  AddPacked(weights, Waiting(priority), limits, limits.packed - prefilled, batch);
 }
 
 const model::Weights* TaskPool::ChooseVersion(Priority priority, const StepLimits& limits) {
@@ -97,12 +98,11 @@ void TaskPool::BeginPrefill(Task* task) {
   meter_->Prompt(*task, hit.length);
 }
 
-void TaskPool::AddPacked(const model::Weights* weights, const Queue& waiting, int64_t budget,
-                         Batch* batch) {
-  const int64_t longest = budget;
+void TaskPool::AddPacked(const model::Weights* weights, const Queue& waiting,
+                         const StepLimits& limits, int64_t budget, Batch* batch) {
   std::vector<std::vector<Task*>> groups;  // tasks of a group share their prefix
   for (const auto& task : waiting) {
-    if (WeightsOf(*task) != weights || !Packable(*task, {.packed = longest})) continue;
+    if (WeightsOf(*task) != weights || !Packable(*task, limits)) continue;
     const auto group = std::find_if(groups.begin(), groups.end(), [&task](const auto& members) {
       return task->SharesPrefixWith(*members.front());
     });

@@ -16,6 +16,8 @@ constexpr int64_t kPackedTokens = 1024;
 // Of the time that users' steps take, while the server's own work waits: a fifth of both
 // together.
 constexpr double kBackgroundOverUsers = 1.0 / 4;
+// However long a step of users took, and if the machine's clock was set meanwhile.
+constexpr absl::Duration kMostCredit = absl::Seconds(1);
 
 }  // namespace
 
@@ -50,10 +52,12 @@ size_t Turns::Next(absl::Span<const void* const> groups) {
   return chosen;
 }
 
-void BackgroundCredit::UsersTook(absl::Duration time) { left_ = time * kBackgroundOverUsers; }
+void BackgroundCredit::UsersTook(absl::Duration time) {
+  left_ = std::clamp(time * kBackgroundOverUsers, absl::ZeroDuration(), kMostCredit);
+}
 
 void BackgroundCredit::BackgroundTook(absl::Duration time) {
-  left_ = std::max(left_ - time, absl::ZeroDuration());
+  left_ = std::clamp(left_ - time, absl::ZeroDuration(), left_);
 }
 
 }  // namespace imprint::engine

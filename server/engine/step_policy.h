@@ -20,7 +20,8 @@ namespace imprint::engine {
 struct StepLimits {
   // Prompt tokens that go into key-value caches.
   int64_t prefill = 0;
-  // Tokens of score requests that are computed whole, without a cache.
+  // Tokens of score requests that are computed whole, without a cache; what the step computes
+  // beside them counts.
   int64_t packed = 0;
 };
 // `users_stream`: some user request generates. A long step of users would stall it, and one of the

@@ -85,7 +85,9 @@ class TaskPool {
   // Whether another task is computing the prefix that this one is going to need.
   bool AwaitsPrefix(const Task& task) const;
   void BeginPrefill(Task* task);
-  void AddPacked(const model::Weights* weights, const Queue& waiting, int64_t budget, Batch* batch);
+  // As many tokens as `budget`, which is no more than limits.packed.
+  void AddPacked(const model::Weights* weights, const Queue& waiting, const StepLimits& limits,
+                 int64_t budget, Batch* batch);
 
   const EngineOptions options_;
   Meter* const meter_;

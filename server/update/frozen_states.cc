@@ -15,8 +15,8 @@
 namespace imprint::update {
 namespace {
 
-// Tokens of a pass over the blocks: as many as make products fast, few enough that chat does not
-// wait for them.
+// Tokens of a pass over the blocks: as many as make products fast, few enough that who cancels does
+// not wait long.
 constexpr int64_t kPassTokens = 512;
 
 // Calls `visit(run, position)` for the item's segment and its prefixes, the first one first:

@@ -35,8 +35,8 @@ class FrozenStates {
   static int64_t BytesOf(const model::ModelConfig& config, int64_t tokens);
 
   // Computes what is not held of `items`, one after another as long as there is room. `share` may
-  // be null; each pass over the blocks holds the device and yields between them. CANCELLED when
-  // `cancelled` says so between passes.
+  // be null; each pass yields between the blocks. CANCELLED when `cancelled` says so between
+  // passes.
   absl::Status Prepare(const std::vector<PackItem>& items, engine::ComputeShare* share,
                        const std::function<bool()>& cancelled);
 

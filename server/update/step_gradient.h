@@ -39,7 +39,7 @@ struct StepGradient {
 int64_t StepParts(int64_t tokens, at::Device device);
 
 // The parameters of `adapter` require gradients; theirs are left alone. `share` may be null;
-// each part holds the device and yields between layers. `frozen` may be null; else it is of no
+// each part yields between layers. `frozen` may be null; else it is of no
 // more blocks than `adapter` leaves as they are. From the same input and as many compute threads
 // the same bits come out.
 StepGradient ComputeStepGradient(const model::Weights& base, const model::Adapter& adapter,

@@ -161,6 +161,40 @@ TEST_F(LimitsTest, AUserIsAnsweredWithinAStepOfTheServersOwnWork) {
   engine_.reset();  // before its clock
 }
 
+// Goes on whenever it is asked for the time.
+class ClockThatRuns final : public Clock {
+ public:
+  absl::Time Now() const override {
+    return absl::UnixEpoch() + absl::Milliseconds(count_.fetch_add(1));
+  }
+
+ private:
+  mutable std::atomic<int> count_ = 0;
+};
+
+TEST_F(LimitsTest, UsersThatNeverPauseLeaveTheServersOwnWorkItsPart) {
+  ClockThatRuns clock;
+  engine_ = Engine::Start({}, &share_, metrics_.engine(), &clock);
+  std::atomic<bool> streaming = true;
+  absl::Notification streamed;
+  Pending<ScoreResult> scored;
+  {
+    const auto held = HoldBack();
+    GenerateCallbacks callbacks;
+    callbacks.on_token = [&](int32_t) { return streaming.load(); };
+    callbacks.on_done = [&](absl::StatusOr<GenerateResult>) { streamed.Notify(); };
+    IMPRINT_EXPECT_OK(engine_->Generate(Request(Prompt(3, 1), 0), std::move(callbacks)));
+    ScoreRequest background = Scoring(Prompt(20, 1), Prompt(10, 2));
+    background.priority = Priority::kBackground;
+    scored = Submit(background);
+  }
+  IMPRINT_EXPECT_OK(scored.Wait());
+  EXPECT_FALSE(streamed.HasBeenNotified()) << "it came only when nobody streamed any more";
+  streaming = false;
+  streamed.WaitForNotification();
+  engine_.reset();  // before its clock
+}
+
 TEST_F(LimitsTest, CancelledRequestsLeaveWhereverTheyAre) {
   EngineOptions options;
   options.max_running = 1;

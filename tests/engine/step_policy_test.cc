@@ -58,6 +58,16 @@ TEST(BackgroundCreditTest, ALongLayerIsNoDebtAndNothingIsSavedUp) {
   EXPECT_FALSE(credit.left());
 }
 
+TEST(BackgroundCreditTest, AClockThatIsSetGivesNoMoreThanASecond) {
+  BackgroundCredit credit;
+  credit.UsersTook(absl::Hours(1));
+  credit.BackgroundTook(-absl::Hours(1));
+  credit.BackgroundTook(absl::Seconds(1));
+  EXPECT_FALSE(credit.left());
+  credit.UsersTook(-absl::Hours(1));
+  EXPECT_FALSE(credit.left());
+}
+
 TEST(StepPolicyTest, BackgroundLeavesRoomForUsers) {
   const EngineOptions options;
   EXPECT_LT(BackgroundSlots(options), options.max_running);

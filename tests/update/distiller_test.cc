@@ -7,8 +7,10 @@
 #include <ATen/core/grad_mode.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sched.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -22,6 +24,7 @@
 #include "server/update/frozen_states.h"
 #include "server/update/training_memory.h"
 #include "server/update/used_directions.h"
+#include "tests/fakes/fake_clock.h"
 #include "tests/testing/status_matchers.h"
 #include "tests/testing/test_device.h"
 #include "tests/testing/tiny_model.h"
@@ -360,6 +363,41 @@ TEST_F(DistillerTest, YieldingDoesNotChangeTheBytes) {
   serving.join();
   ASSERT_TRUE(alone.ok() && shared.ok());
   EXPECT_TRUE(SameBytes(*alone->adapter, *shared->adapter));
+}
+
+TEST_F(DistillerTest, TrainsWithLowPriorityUnlessToldOtherwise) {
+  options_.max_steps = 1;
+  for (const bool low : {true, false}) {
+    options_.low_priority = low;
+    int policy = -1;
+    const auto note = [&policy](const DistillProgress&) { policy = sched_getscheduler(0); };
+    IMPRINT_ASSERT_OK(Distiller(options_, Base(), nullptr).Train(nullptr, Input(), note, {}));
+    EXPECT_EQ(policy, low ? SCHED_IDLE : SCHED_OTHER);
+  }
+}
+
+// While a training has its turn, serving waits for what it owes it; behind the turn it does not.
+TEST_F(DistillerTest, WorkAsTrainingHasATurn) {
+  fakes::FakeClock clock;  // stands still: what is owed is never had
+  engine::ComputeShare share(0.5, &clock);
+  std::atomic<bool> served = false;
+  std::thread serving;
+  int policy = -1;
+  Distiller(options_, Base(), &share).RunAsTraining([&] {
+    policy = sched_getscheduler(0);
+    share.BeginServing();
+    clock.Advance(absl::Milliseconds(100));
+    share.EndServing();
+    serving = std::thread([&] {
+      share.BeginServing();
+      served = true;
+      share.EndServing();
+    });
+    absl::SleepFor(absl::Milliseconds(20));
+    EXPECT_FALSE(served);
+  });
+  serving.join();
+  EXPECT_EQ(policy, SCHED_IDLE);
 }
 
 TEST_F(DistillerTest, ContinuesFromAnAdapterAndLeavesItAlone) {

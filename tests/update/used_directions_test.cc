@@ -7,10 +7,14 @@
 #include <ATen/core/grad_mode.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
+#include <thread>
 #include <vector>
 
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
 #include "server/engine/compute_share.h"
 #include "server/model/network.h"
 #include "server/model/weights.h"
@@ -165,13 +169,20 @@ TEST_F(UsedDirectionsTest, LessThanOneDirectionIsNone) {
   EXPECT_FALSE(Measure(0, 1e-4)->columns()[0][0].defined());
 }
 
-TEST_F(UsedDirectionsTest, ServingGetsItsTurnsMeanwhile) {
+TEST_F(UsedDirectionsTest, WaitsForTheEndOfAServingStep) {
   engine::ComputeShare share(0.5);
   const auto alone = Measure();
+  std::atomic<bool> served = false;
+  share.BeginServing();
+  std::thread serving([&] {
+    absl::SleepFor(absl::Milliseconds(20));
+    served = true;
+    share.EndServing();
+  });
   const auto shared = UsedDirections::Measure(*base_, items_, 0, kShare, &share, {}).value();
+  EXPECT_TRUE(served);
+  serving.join();
   EXPECT_TRUE(at::equal(alone->columns()[1][3], shared->columns()[1][3]));
-  share.BeginServing();  // would wait for ever for a training that has not given the device back
-  share.EndServing();
 }
 
 TEST_F(UsedDirectionsTest, Cancelled) {

@@ -148,7 +148,7 @@ def _together(settings: Settings, told: Told, streams: int) -> dict[str, Any]:
         "idle_rate": tokens_within(answers, idle_begin, idle_end) / (idle_end - idle_begin),
         "training_rate": tokens_within(answers, training_begin, training_end)
         / (training_end - training_begin),
-        "gating_rate": tokens_within(answers, training_end, swap) / (swap - training_end),
+        "gating_rate": ratio(tokens_within(answers, training_end, swap), swap - training_end),
         "swap": max(swapping, default=None),
         "train_seconds": job.report.phase_seconds["train"],
     }
