@@ -83,7 +83,10 @@ def test_training_may_lower_its_priority():
 @needs_systemd
 def test_it_is_confined(unit):
     code, text = analyze(
-        "security", "--offline=true", f"--threshold={round(MOST_EXPOSURE_OF_SERVER * 10)}", str(unit)
+        "security",
+        "--offline=true",
+        f"--threshold={round(MOST_EXPOSURE_OF_SERVER * 10)}",
+        str(unit),
     )
     assert code == 0, text
 

@@ -133,13 +133,15 @@ TEST_F(LimitsTest, AUserIsAnsweredWithinAStepOfTheServersOwnWork) {
   engine_ = Engine::Start({}, &share_, metrics_.engine(), &clock);
   std::vector<std::string> order;
   std::vector<int32_t> answer;
+  std::vector<ScoreResult::Token> interrupted;
   absl::Notification scored;
   ScoreRequest background = Scoring(Prompt(20, 1), Prompt(10, 2));
   background.priority = Priority::kBackground;
   {
     const auto held = HoldBack();
-    const auto score = engine_->Score(background, [&](absl::StatusOr<ScoreResult> result) {
+    const auto score = engine_->Score(background, [&](const absl::StatusOr<ScoreResult>& result) {
       IMPRINT_EXPECT_OK(result);
+      if (result.ok()) interrupted = result->tokens;
       order.push_back("background");
       scored.Notify();
     });
@@ -158,6 +160,12 @@ TEST_F(LimitsTest, AUserIsAnsweredWithinAStepOfTheServersOwnWork) {
   scored.WaitForNotification();
   EXPECT_THAT(order, ::testing::ElementsAre("user", "background"));
   EXPECT_EQ(answer, NaiveGenerate(*version_, Prompt(7, 3), 2));
+  const auto again = Submit(background);
+  IMPRINT_EXPECT_OK(again.Wait());
+  ASSERT_EQ(interrupted.size(), 10U);
+  for (size_t i = 0; i < interrupted.size(); ++i) {
+    EXPECT_EQ(interrupted[i].log_prob, again.Wait()->tokens[i].log_prob) << i;
+  }
   engine_.reset();  // before its clock
 }
 
@@ -182,7 +190,7 @@ TEST_F(LimitsTest, UsersThatNeverPauseLeaveTheServersOwnWorkItsPart) {
     const auto held = HoldBack();
     GenerateCallbacks callbacks;
     callbacks.on_token = [&](int32_t) { return streaming.load(); };
-    callbacks.on_done = [&](absl::StatusOr<GenerateResult>) { streamed.Notify(); };
+    callbacks.on_done = [&](const absl::StatusOr<GenerateResult>&) { streamed.Notify(); };
     IMPRINT_EXPECT_OK(engine_->Generate(Request(Prompt(3, 1), 0), std::move(callbacks)));
     ScoreRequest background = Scoring(Prompt(20, 1), Prompt(10, 2));
     background.priority = Priority::kBackground;
