@@ -1189,8 +1189,9 @@ RACES = [
         "a swap in the middle of streams",
         "a step decodes sequences of one version",
         "server/engine/plan.cc",
-        "if (WeightsOf(*task) != weights || !task->decoding()) continue;",
-        "if ((false && WeightsOf(*task) != weights) || !task->decoding()) continue;",
+        "if (WeightsOf(*task) != weights || task->priority != priority || !task->decoding())",
+        "if ((false && WeightsOf(*task) != weights) || task->priority != priority || "
+        "!task->decoding())",
         "engine_test",
         (
             "VersionsTest.StreamsKeepTheirPinnedVersionOverSwaps",
