@@ -108,7 +108,7 @@ void TaskPool::AddPacked(const model::Weights* weights, const Queue& waiting,
     });
     const bool shared = group != groups.end();
     const int64_t cost = shared ? task->length() - task->shared_prefix : task->length();
-    if (cost > budget) break;
+    if (cost > budget && !groups.empty()) break;
     budget -= cost;
     meter_->Prompt(*task, shared ? task->shared_prefix : 0);
     if (shared) {
@@ -116,7 +116,7 @@ void TaskPool::AddPacked(const model::Weights* weights, const Queue& waiting,
     } else {
       groups.push_back({task.get()});
     }
-    if (budget == 0) break;
+    if (budget <= 0) break;
   }
   for (const std::vector<Task*>& group : groups) batch->AddScoreGroup(group);
 }

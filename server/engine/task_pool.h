@@ -85,7 +85,7 @@ class TaskPool {
   // Whether another task is computing the prefix that this one is going to need.
   bool AwaitsPrefix(const Task& task) const;
   void BeginPrefill(Task* task);
-  // As many tokens as `budget`, which is no more than limits.packed.
+  // As many tokens as `budget`, which is no more than limits.packed; the first task in any case.
   void AddPacked(const model::Weights* weights, const Queue& waiting, const StepLimits& limits,
                  int64_t budget, Batch* batch);
 

@@ -203,6 +203,28 @@ TEST_F(LimitsTest, UsersThatNeverPauseLeaveTheServersOwnWorkItsPart) {
   engine_.reset();  // before its clock
 }
 
+// What streams decode in a step left too little room for it, in every step.
+TEST_F(LimitsTest, AScoreAsLongAsAStepIsNotStarvedByStreams) {
+  EngineOptions options;
+  options.prefill_chunk = 16;
+  StartEngine(options);
+  std::atomic<bool> streaming = true;
+  absl::Notification streamed;
+  Pending<ScoreResult> scored;
+  {
+    const auto held = HoldBack();
+    GenerateCallbacks callbacks;
+    callbacks.on_token = [&](int32_t) { return streaming.load(); };
+    callbacks.on_done = [&](const absl::StatusOr<GenerateResult>&) { streamed.Notify(); };
+    IMPRINT_EXPECT_OK(engine_->Generate(Request(Prompt(3, 1), 0), std::move(callbacks)));
+    scored = Submit(Scoring(Prompt(10, 2), Prompt(7, 3)));
+  }
+  IMPRINT_EXPECT_OK(scored.Wait());
+  EXPECT_FALSE(streamed.HasBeenNotified()) << "it came only when nobody streamed any more";
+  streaming = false;
+  streamed.WaitForNotification();
+}
+
 TEST_F(LimitsTest, CancelledRequestsLeaveWhereverTheyAre) {
   EngineOptions options;
   options.max_running = 1;
