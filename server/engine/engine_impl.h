@@ -75,6 +75,8 @@ class EngineImpl final : public Engine {
   // Between two layers of a step of the server's own work on `device`: runs a step of users where
   // they ask and the credit is spent.
   void LetUsersIn(c10::Device device);
+  // Counts what that step has computed since the last count.
+  void CountBackground();
   void Deliver(const Batch& batch, const std::vector<int32_t>& sampled);
   void DeliverToken(Task* task, int32_t token, absl::Time now);
   // Takes the task out of the pool and gives its answer: `status`, or its result.

@@ -115,11 +115,15 @@ void EngineImpl::RunTurn() {
   RunStep(Priority::kUser);
 }
 
-void EngineImpl::LetUsersIn(c10::Device device) {
+void EngineImpl::CountBackground() {
   const absl::Time now = clock_->Now();
   credit_.BackgroundTook(now - background_since_);
   background_took_ += now - background_since_;
   background_since_ = now;
+}
+
+void EngineImpl::LetUsersIn(c10::Device device) {
+  CountBackground();
   if (credit_.left() || !UsersAsk()) return;
   // A GPU is told of layers long before it computes them, and does so one after another.
   if (!device.is_cpu()) {
@@ -166,14 +170,9 @@ bool EngineImpl::RunStep(Priority priority) {
     return true;
   }
   if (batch.tasks.empty()) return false;
-  absl::Duration took = clock_->Now() - began;
-  if (is_user) {
-    if (pool_.Has(Priority::kBackground)) credit_.UsersTook(took);
-  } else {
-    const absl::Duration last = clock_->Now() - background_since_;
-    credit_.BackgroundTook(last);
-    took = background_took_ + last;
-  }
+  if (!is_user) CountBackground();
+  const absl::Duration took = is_user ? clock_->Now() - began : background_took_;
+  if (is_user && pool_.Has(Priority::kBackground)) credit_.UsersTook(took);
   meter_.Step(batch.tasks.size(), took);
   Deliver(batch, sampled);
   return true;

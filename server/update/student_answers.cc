@@ -83,12 +83,6 @@ class Reader {
     return model::Network::Forward(base_, tokens, segments, options);
   }
 
-  // The logits [rows, vocab] of hidden states, and what `use` makes of them.
-  void WithLogits(const at::Tensor& hidden,
-                  absl::FunctionRef<void(const at::Tensor& logits)> use) const {
-    use(model::Network::Logits(base_, hidden));
-  }
-
  private:
   const model::Weights& base_;
   engine::ComputeShare* const share_;
@@ -150,10 +144,8 @@ absl::StatusOr<Answers> WriteTogether(const Reader& reader, const model::Adapter
     if (going_on.empty()) break;
     IMPRINT_ASSIGN_OR_RETURN(const at::Tensor hidden, reader.Forward(&student, tokens, segments));
     const at::Tensor rows = at::tensor(last_rows, at::kLong).to(hidden.device());
-    std::vector<int32_t> next;
-    reader.WithLogits(hidden.index_select(0, rows), [&](const at::Tensor& logits) {
-      next = engine::SampleTokens(logits, specs);
-    });
+    const std::vector<int32_t> next = engine::SampleTokens(
+        model::Network::Logits(reader.base(), hidden.index_select(0, rows)), specs);
     for (size_t i = 0; i < going_on.size(); ++i) {
       going_on[i]->said.push_back(next[i]);
       going_on[i]->ended = std::find(options.stop_ids.begin(), options.stop_ids.end(), next[i]) !=
@@ -216,9 +208,9 @@ absl::Status ReadTargets(const Reader& reader, const model::Adapter* adapter,
     const at::Tensor rows = at::tensor(packed.target_rows, at::kLong).to(hidden.device());
     for (int64_t begin = 0; begin < rows.size(0); begin += kLogitRows) {
       const int64_t count = std::min(kLogitRows, rows.size(0) - begin);
-      reader.WithLogits(
-          hidden.index_select(0, rows.narrow(0, begin, count)),
-          [&](const at::Tensor& logits) { take(begins[run] + begin, at::log_softmax(logits, 1)); });
+      const at::Tensor logits = model::Network::Logits(
+          reader.base(), hidden.index_select(0, rows.narrow(0, begin, count)));
+      take(begins[run] + begin, at::log_softmax(logits, 1));
     }
     return absl::OkStatus();
   });

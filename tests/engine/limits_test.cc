@@ -180,49 +180,40 @@ class ClockThatRuns final : public Clock {
   mutable std::atomic<int> count_ = 0;
 };
 
-TEST_F(LimitsTest, UsersThatNeverPauseLeaveTheServersOwnWorkItsPart) {
+class BesideAStreamTest : public EngineTest {
+ protected:
+  // While a user's stream goes on, and not only behind its end.
+  void ExpectScored(ScoreRequest request) {
+    std::atomic<bool> streaming = true;
+    Pending<GenerateResult> stream;
+    Pending<ScoreResult> scored;
+    {
+      const auto held = HoldBack();
+      stream = Submit(Request(Prompt(3, 1), 0), [&](int32_t) { return streaming.load(); });
+      scored = Submit(std::move(request));
+    }
+    IMPRINT_EXPECT_OK(scored.Wait());
+    EXPECT_FALSE(stream.done()) << "it came only when nobody streamed any more";
+    streaming = false;
+    IMPRINT_EXPECT_OK(stream.Wait());
+  }
+};
+
+TEST_F(BesideAStreamTest, UsersThatNeverPauseLeaveTheServersOwnWorkItsPart) {
   ClockThatRuns clock;
   engine_ = Engine::Start({}, &share_, metrics_.engine(), &clock);
-  std::atomic<bool> streaming = true;
-  absl::Notification streamed;
-  Pending<ScoreResult> scored;
-  {
-    const auto held = HoldBack();
-    GenerateCallbacks callbacks;
-    callbacks.on_token = [&](int32_t) { return streaming.load(); };
-    callbacks.on_done = [&](const absl::StatusOr<GenerateResult>&) { streamed.Notify(); };
-    IMPRINT_EXPECT_OK(engine_->Generate(Request(Prompt(3, 1), 0), std::move(callbacks)));
-    ScoreRequest background = Scoring(Prompt(20, 1), Prompt(10, 2));
-    background.priority = Priority::kBackground;
-    scored = Submit(background);
-  }
-  IMPRINT_EXPECT_OK(scored.Wait());
-  EXPECT_FALSE(streamed.HasBeenNotified()) << "it came only when nobody streamed any more";
-  streaming = false;
-  streamed.WaitForNotification();
+  ScoreRequest background = Scoring(Prompt(20, 1), Prompt(10, 2));
+  background.priority = Priority::kBackground;
+  ExpectScored(std::move(background));
   engine_.reset();  // before its clock
 }
 
 // What streams decode in a step left too little room for it, in every step.
-TEST_F(LimitsTest, AScoreAsLongAsAStepIsNotStarvedByStreams) {
+TEST_F(BesideAStreamTest, AScoreAsLongAsAStepIsNotStarved) {
   EngineOptions options;
   options.prefill_chunk = 16;
   StartEngine(options);
-  std::atomic<bool> streaming = true;
-  absl::Notification streamed;
-  Pending<ScoreResult> scored;
-  {
-    const auto held = HoldBack();
-    GenerateCallbacks callbacks;
-    callbacks.on_token = [&](int32_t) { return streaming.load(); };
-    callbacks.on_done = [&](const absl::StatusOr<GenerateResult>&) { streamed.Notify(); };
-    IMPRINT_EXPECT_OK(engine_->Generate(Request(Prompt(3, 1), 0), std::move(callbacks)));
-    scored = Submit(Scoring(Prompt(10, 2), Prompt(7, 3)));
-  }
-  IMPRINT_EXPECT_OK(scored.Wait());
-  EXPECT_FALSE(streamed.HasBeenNotified()) << "it came only when nobody streamed any more";
-  streaming = false;
-  streamed.WaitForNotification();
+  ExpectScored(Scoring(Prompt(10, 2), Prompt(7, 3)));
 }
 
 TEST_F(LimitsTest, CancelledRequestsLeaveWhereverTheyAre) {
